@@ -17,5 +17,5 @@
 //
 // Everything in the package is constant data: it is safe for concurrent use,
 // nothing runs on import, and slices that are returned must not be written to.
-// Only the String methods allocate.
+// Only [Nearest] and the String methods allocate.
 package ecs

@@ -290,7 +290,7 @@ func TestAllocs(t *testing.T) {
 	}
 }
 
-// benchNames are names that events have, with some that ECS does not know.
+// benchNames are sixteen names that events have, with some that ECS does not know.
 var benchNames = []string{
 	"@timestamp", "source.ip", "source.port", "destination.ip", "destination.port", "event.category", "event.original",
 	"http.response.status_code", "url.original", "user_agent.original", "process.parent.command_line", "observer.ingress.interface.name",
@@ -307,7 +307,7 @@ func BenchmarkLookup(b *testing.B) {
 	b.Run("string", func(b *testing.B) {
 		b.ReportAllocs()
 		for i := 0; b.Loop(); i++ {
-			if _, ok := Lookup(benchNames[i%len(benchNames)]); ok {
+			if _, ok := Lookup(benchNames[i&15]); ok {
 				found++
 			}
 		}
@@ -315,7 +315,7 @@ func BenchmarkLookup(b *testing.B) {
 	b.Run("bytes", func(b *testing.B) {
 		b.ReportAllocs()
 		for i := 0; b.Loop(); i++ {
-			if _, ok := LookupBytes(bytes[i%len(bytes)]); ok {
+			if _, ok := LookupBytes(bytes[i&15]); ok {
 				found++
 			}
 		}
@@ -323,7 +323,7 @@ func BenchmarkLookup(b *testing.B) {
 	b.Run("map", func(b *testing.B) {
 		b.ReportAllocs()
 		for i := 0; b.Loop(); i++ {
-			if _, ok := known[string(bytes[i%len(bytes)])]; ok {
+			if _, ok := known[string(bytes[i&15])]; ok {
 				found++
 			}
 		}
