@@ -9,10 +9,10 @@ import (
 // Nearest returns up to n names of fields that somebody may have meant by a
 // name that [Lookup] refuses, the best first: names with a few letters mistaken
 // ("soruce.ip"), written in another style ("SourceIp", "src_ip"), with words
-// missing ("status_code"), words too many ("winlog.source.ip"), or the name of an
-// object that only groups fields ("user_agent"). It returns none where nothing is near, and for names of more than 128 bytes. It is made
-// for error messages: it looks at the whole table, and takes about a
-// millisecond.
+// missing ("status_code") or too many ("winlog.source.ip"), and names of objects
+// that only group fields ("user_agent"). It returns none where nothing is near,
+// and for names of more than 128 bytes. It is made for error messages: it looks
+// at the whole table and takes about a millisecond.
 func Nearest(name string, n int) []string {
 	const maxQuery = 128
 	if n <= 0 || len(name) > maxQuery {
