@@ -1,0 +1,189 @@
+package parse
+
+import (
+	"encoding/binary"
+	"fmt"
+
+	"github.com/penstock-dev/penstock/internal/arena"
+)
+
+// Frame is where a format kernel puts what it found in one event: values by slot for
+// the native keys that the caller asked for, and, on request, everything else.
+//
+// Values alias the raw message or Text. A Frame is not safe for concurrent use; it is
+// filled again and again by one worker.
+type Frame struct {
+	// Slots holds the values of the wanted native keys, absent ones as the zero Value.
+	// The first of two equal keys wins; Duplicates counts the others.
+	Slots []Value
+	// Rest holds what had no slot, in the order of the wire, if KeepRest is set.
+	Rest     []Pair
+	KeepRest bool
+	// Text is where kernels write text that they had to change (escapes removed).
+	// It belongs to the record that the event goes to.
+	Text *arena.Bytes
+	// Duplicates counts native keys that came twice.
+	Duplicates int
+	// MaxRest bounds len(Rest); 0 means DefaultMaxRest. A kernel that meets more
+	// answers with category OVERSIZE.
+	MaxRest int
+}
+
+// DefaultMaxRest is how many native fields without a slot an event may have.
+const DefaultMaxRest = 4096
+
+// MaxKeyLength is the longest native key, in bytes, that a kernel takes.
+const MaxKeyLength = 1024
+
+// Pair is one native field that has no slot.
+type Pair struct {
+	Parent int32 // where it was found: 0 is the top, others as the kernel numbers its nodes
+	Key    []byte
+	Value  Value
+}
+
+// Reset prepares the frame for the next event: slots absent, nothing kept.
+func (f *Frame) Reset(slots int, text *arena.Bytes) {
+	if cap(f.Slots) < slots {
+		f.Slots = make([]Value, slots)
+	}
+	f.Slots = f.Slots[:slots]
+	clear(f.Slots)
+	clear(f.Rest)
+	f.Rest = f.Rest[:0]
+	if cap(f.Rest) > 2*DefaultMaxRest {
+		f.Rest = nil
+	}
+	f.Text, f.Duplicates = text, 0
+}
+
+// Put stores v in slot unless the slot is taken; a negative slot keeps the pair in
+// Rest instead, if that is wanted. It reports false when Rest is full.
+func (f *Frame) Put(slot int, parent int32, key []byte, v Value) bool {
+	if slot >= 0 {
+		if f.Slots[slot].kind != KindNone {
+			f.Duplicates++
+			return true
+		}
+		f.Slots[slot] = v
+		return true
+	}
+	if !f.KeepRest {
+		return true
+	}
+	limit := f.MaxRest
+	if limit == 0 {
+		limit = DefaultMaxRest
+	}
+	if len(f.Rest) >= limit {
+		return false
+	}
+	f.Rest = append(f.Rest, Pair{parent, key, v})
+	return true
+}
+
+// Keys finds the slot of a native key. Devices print their keys in a stable order, so
+// it remembers which key came after which and compares that one before it hashes.
+//
+// The names are shared and constant; the memory of the order is not: each worker
+// uses its own Clone. A Keys is not safe for concurrent use.
+type Keys struct {
+	table *keyTable
+	next  []int32 // by previous entry + 1: the entry that followed it last time
+	prev  int32
+}
+
+type keyTable struct {
+	names []string
+	slots []int
+	hash  []int32 // open addressing, entry+1
+	mask  uint32
+}
+
+// NewKeys returns the lookup of names[i] → slots[i]. Names must be unique.
+func NewKeys(names []string, slots []int) (*Keys, error) {
+	if len(names) != len(slots) {
+		return nil, fmt.Errorf("parse: %d names for %d slots", len(names), len(slots))
+	}
+	size := 8
+	for size < 3*len(names) {
+		size *= 2
+	}
+	t := &keyTable{names: names, slots: slots, hash: make([]int32, size), mask: uint32(size - 1)}
+	for i, n := range names {
+		h := hashKey([]byte(n)) & t.mask
+		for t.hash[h] != 0 {
+			if names[t.hash[h]-1] == n {
+				return nil, fmt.Errorf("parse: native key %q twice", n)
+			}
+			h = (h + 1) & t.mask
+		}
+		t.hash[h] = int32(i + 1)
+	}
+	return (&Keys{table: t}).Clone(), nil
+}
+
+// Clone returns a Keys for another worker.
+func (k *Keys) Clone() *Keys {
+	c := &Keys{table: k.table, next: make([]int32, len(k.table.names)+1), prev: -1}
+	for i := range c.next {
+		c.next[i] = int32(i) // until told otherwise: the order of the names
+	}
+	return c
+}
+
+// Len is the number of names.
+func (k *Keys) Len() int { return len(k.table.names) }
+
+// Name returns the i-th name.
+func (k *Keys) Name(i int) string { return k.table.names[i] }
+
+// Begin tells that an event starts.
+func (k *Keys) Begin() { k.prev = -1 }
+
+// Slot returns the slot of key, or -1.
+func (k *Keys) Slot(key []byte) int {
+	t := k.table
+	if guess := k.next[k.prev+1]; int(guess) < len(t.names) && t.names[guess] == string(key) {
+		k.prev = guess
+		return t.slots[guess]
+	}
+	if i := t.find(key); i >= 0 {
+		k.next[k.prev+1] = i
+		k.prev = i
+		return t.slots[i]
+	}
+	return -1
+}
+
+func (t *keyTable) find(key []byte) int32 {
+	for h := hashKey(key) & t.mask; ; h = (h + 1) & t.mask {
+		i := t.hash[h]
+		if i == 0 {
+			return -1
+		}
+		if t.names[i-1] == string(key) {
+			return i - 1
+		}
+	}
+}
+
+// hashKey mixes length, first and last eight bytes. The table is filled from a pack
+// only, never from the wire, so nobody can make it collide.
+func hashKey(b []byte) uint32 {
+	n := len(b)
+	var x, y uint64
+	switch {
+	case n >= 8:
+		x = binary.LittleEndian.Uint64(b)
+		y = binary.LittleEndian.Uint64(b[n-8:])
+	case n >= 4:
+		x = uint64(binary.LittleEndian.Uint32(b))
+		y = uint64(binary.LittleEndian.Uint32(b[n-4:]))
+	case n > 0:
+		x = uint64(b[0])<<16 | uint64(b[n/2])<<8 | uint64(b[n-1])
+	}
+	h := (x ^ uint64(n)) * 0x9E3779B97F4A7C15
+	h ^= (y + h>>29) * 0xBF58476D1CE4E5B9
+	return uint32(h >> 32)
+}

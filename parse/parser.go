@@ -1,0 +1,129 @@
+package parse
+
+import "github.com/penstock-dev/penstock/errcat"
+
+// Parser turns one message into any number of events.
+//
+// Parse adds events with out.Add and hands single bad items of a message to
+// out.Reject; both may occur for one message. A returned error means that the message
+// as a whole could not be parsed: every event that this message added is taken back,
+// and the message becomes one dead letter with the error's category
+// (see errcat.Of). Events may alias m.Raw. Parse must not keep m, out or any event
+// after it returned.
+//
+// A Parser is safe for concurrent use unless it also is a PerWorker.
+type Parser[T any] interface {
+	Parse(m *Message, out *Events[T]) error
+}
+
+// PerWorker is an optional interface of a Parser that keeps state between messages:
+// each worker calls Worker once and uses what it returned alone.
+type PerWorker[T any] interface {
+	Parser[T]
+	Worker() Parser[T]
+}
+
+// ForWorker returns the Parser that one worker should use.
+func ForWorker[T any](p Parser[T]) Parser[T] {
+	if w, ok := p.(PerWorker[T]); ok {
+		return w.Worker()
+	}
+	return p
+}
+
+// ParserFunc is a Parser made of a function that is safe for concurrent use.
+type ParserFunc[T any] func(m *Message, out *Events[T]) error
+
+// Parse calls f.
+func (f ParserFunc[T]) Parse(m *Message, out *Events[T]) error { return f(m, out) }
+
+// Resetter is implemented by event types that need more than zeroing before reuse.
+// An event type that owns a slice or map needs it.
+type Resetter interface{ Reset() }
+
+// Events collects what parsers make of messages. Its events are reused: they are
+// valid until Reset. Not safe for concurrent use; the zero value is ready.
+type Events[T any] struct {
+	events   []*T // all that were ever allocated; the first n are in use
+	n        int
+	rejected []Rejected
+	keep     int // events kept for reuse by Reset; 0 means DefaultKeptEvents
+}
+
+// DefaultKeptEvents is how many event structs Reset keeps for reuse.
+const DefaultKeptEvents = 4096
+
+// Rejected is one item of a message that could not be parsed while its siblings could.
+type Rejected struct {
+	Raw []byte // the item's bytes; they alias the message
+	Err error
+	// After is the number of events that had been added before it, so that the order
+	// of the message is known.
+	After int
+}
+
+// Add returns a reset event to fill.
+func (e *Events[T]) Add() *T {
+	if e.n == len(e.events) {
+		e.events = append(e.events, new(T))
+	}
+	t := e.events[e.n]
+	e.n++
+	return t
+}
+
+// Reject reports one item of the message that could not be parsed.
+func (e *Events[T]) Reject(raw []byte, err error) {
+	if err == nil {
+		err = errcat.New(errcat.Internal, errcat.StageParse, "rejected without a reason")
+	}
+	e.rejected = append(e.rejected, Rejected{raw, err, e.n})
+}
+
+// Len is the number of events added since the last Reset.
+func (e *Events[T]) Len() int { return e.n }
+
+// At returns the i-th event.
+func (e *Events[T]) At(i int) *T { return e.events[:e.n][i] }
+
+// All are the events in use; the slice is valid until the next Add or Reset.
+func (e *Events[T]) All() []*T { return e.events[:e.n] }
+
+// Rejected are the items that were handed to Reject since the last Reset.
+func (e *Events[T]) Rejected() []Rejected { return e.rejected }
+
+// Truncate takes back all events from the n-th on and all rejects from the r-th on.
+func (e *Events[T]) Truncate(n, r int) {
+	for i := n; i < e.n; i++ {
+		resetEvent(e.events[i])
+	}
+	if n < e.n {
+		e.n = n
+	}
+	if r < len(e.rejected) {
+		clear(e.rejected[r:])
+		e.rejected = e.rejected[:r]
+	}
+}
+
+// Reset takes back everything and makes the events available again.
+func (e *Events[T]) Reset() {
+	e.Truncate(0, 0)
+	keep := e.keep
+	if keep == 0 {
+		keep = DefaultKeptEvents
+	}
+	if len(e.events) > keep {
+		clear(e.events[keep:])
+		e.events = e.events[:keep:keep]
+	}
+}
+
+func resetEvent[T any](t *T) {
+	if r, ok := any(t).(Resetter); ok {
+		r.Reset()
+		return
+	}
+	var zero T
+	*t = zero
+}

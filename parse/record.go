@@ -1,0 +1,349 @@
+package parse
+
+import (
+	"bytes"
+	"iter"
+	"math/bits"
+	"unsafe"
+
+	"github.com/penstock-dev/penstock/internal/arena"
+	"github.com/penstock-dev/penstock/normalize/ecs"
+)
+
+// Record is the built-in event: typed fields under ECS and vendor names.
+//
+// The zero Record is empty and uses ECS names only. A Record is not safe for
+// concurrent use. Text that it holds belongs to the raw message or to the record's
+// arena and is valid until Reset; Clone is the one way to keep an event longer.
+// In steady state a Record that is reset and filled again allocates nothing.
+type Record struct {
+	schema  *Schema
+	present []uint64 // one bit for each Key
+	slot    []uint16 // Key → index into keys and values, meaningful where present
+	keys    []Key
+	values  []Value
+	dynamic []Dynamic
+
+	text  arena.Bytes
+	lists arena.Slices[Value]
+
+	// Pack and PackVersion name the parser that made the event.
+	Pack, PackVersion string
+	// Mismatched counts values that were left out of their ECS field because they did
+	// not have its type; the raw text stays in the vendor's fields.
+	Mismatched int
+	// Priority is the class of the event, set by its pack: 0 is ordinary.
+	Priority int8
+}
+
+// Dynamic is a field whose name came from the wire. It stands below a container
+// field and so can never overwrite a field that the parser owns.
+type Dynamic struct {
+	Container Key
+	Name      []byte // without dots
+	Value     Value
+}
+
+// Reset empties the record. What its accessors returned before is invalid.
+func (r *Record) Reset() {
+	clear(r.present)
+	r.keys = r.keys[:0]
+	clear(r.values)
+	r.values = r.values[:0]
+	clear(r.dynamic)
+	r.dynamic = r.dynamic[:0]
+	r.text.Reset()
+	r.lists.Reset()
+	r.Pack, r.PackVersion, r.Mismatched, r.Priority = "", "", 0, 0
+}
+
+// Use empties the record and makes s its schema. A nil s means ECS alone.
+func (r *Record) Use(s *Schema) {
+	r.Reset()
+	r.schema = s
+	n := int(ecs.Count)
+	if s != nil {
+		n = s.Len()
+	}
+	r.grow(n)
+}
+
+func (r *Record) grow(n int) {
+	if n > cap(r.slot) {
+		r.slot = make([]uint16, n)
+		r.present = make([]uint64, (n+63)/64)
+	}
+	r.slot = r.slot[:n]
+	r.present = r.present[:cap(r.present)][:(n+63)/64]
+}
+
+// Schema is the set of names that the record's keys refer to; nil means ECS alone.
+func (r *Record) Schema() *Schema { return r.schema }
+
+// Text is the arena that values made for this record must live in. Reset empties it.
+func (r *Record) Text() *arena.Bytes { return &r.text }
+
+// Lists is the arena for the elements of this record's lists.
+func (r *Record) Lists() *arena.Slices[Value] { return &r.lists }
+
+// Name is the dotted name of k.
+func (r *Record) Name(k Key) string {
+	if r.schema != nil {
+		return r.schema.Name(k)
+	}
+	if k < ecs.Count {
+		return k.Name()
+	}
+	return ""
+}
+
+// Lookup finds a key of the record's schema by its dotted name.
+func (r *Record) Lookup(name string) (Key, bool) {
+	if r.schema != nil {
+		return r.schema.Lookup(name)
+	}
+	return ecs.Lookup(name)
+}
+
+// Has reports whether the field is set.
+func (r *Record) Has(k Key) bool {
+	w := int(k >> 6)
+	return w < len(r.present) && r.present[w]&(1<<(k&63)) != 0
+}
+
+// Get returns the field's value, or the zero Value.
+func (r *Record) Get(k Key) Value {
+	if !r.Has(k) {
+		return Value{}
+	}
+	return r.values[r.slot[k]]
+}
+
+// Set stores v, which must live as long as the record does (see Text). An absent v
+// deletes the field. A key that the schema does not have is ignored.
+func (r *Record) Set(k Key, v Value) {
+	if v.kind == KindNone {
+		r.Delete(k)
+		return
+	}
+	if int(k) >= len(r.slot) {
+		if r.schema != nil || k >= ecs.Count || len(r.slot) > 0 {
+			return
+		}
+		r.grow(int(ecs.Count))
+	}
+	if k == ecs.None {
+		return
+	}
+	w, bit := k>>6, uint64(1)<<(k&63)
+	if r.present[w]&bit != 0 {
+		r.values[r.slot[k]] = v
+		return
+	}
+	if len(r.keys) == 1<<16-1 {
+		return
+	}
+	r.present[w] |= bit
+	r.slot[k] = uint16(len(r.keys))
+	r.keys = append(r.keys, k)
+	r.values = append(r.values, v)
+}
+
+// SetString stores a copy of s.
+func (r *Record) SetString(k Key, s string) { r.Set(k, BytesValue(r.text.CopyString(s))) }
+
+// SetConst stores s without a copy; s must never change, as constants do not.
+func (r *Record) SetConst(k Key, s string) { r.Set(k, StringValue(s)) }
+
+// SetInt stores an integer.
+func (r *Record) SetInt(k Key, n int64) { r.Set(k, IntValue(n)) }
+
+// SetBool stores a boolean.
+func (r *Record) SetBool(k Key, b bool) { r.Set(k, BoolValue(b)) }
+
+// Delete removes a field.
+func (r *Record) Delete(k Key) {
+	if w := int(k >> 6); w < len(r.present) {
+		r.present[w] &^= 1 << (k & 63)
+	}
+}
+
+// Append adds v to the list field k, unless the list has it already. A single value
+// becomes the first element of the list.
+func (r *Record) Append(k Key, v Value) {
+	if v.kind == KindNone || v.kind == KindNull {
+		return
+	}
+	if v.kind == KindList {
+		for _, e := range v.List() {
+			r.Append(k, e)
+		}
+		return
+	}
+	old := r.Get(k)
+	if old.kind == KindNone {
+		l := r.lists.Alloc(listStep)
+		l[0] = v
+		r.Set(k, grownList(l[:1]))
+		return
+	}
+	if old.kind != KindList {
+		if old.Equal(v) {
+			return
+		}
+		l := r.lists.Alloc(listStep)
+		l[0], l[1] = old, v
+		r.values[r.slot[k]] = grownList(l[:2])
+		return
+	}
+	l := old.List()
+	for i := range l {
+		if l[i].Equal(v) {
+			return
+		}
+	}
+	n := len(l)
+	if old.flags&grown != 0 && (n < listStep || n&(n-1) != 0) {
+		l = unsafe.Slice(unsafe.SliceData(l), n+1) // room that an earlier Append left
+	} else {
+		size := listStep
+		for size <= n {
+			size *= 2
+		}
+		d := r.lists.Alloc(size)[:n+1]
+		copy(d, l)
+		l = d
+	}
+	l[n] = v
+	r.values[r.slot[k]] = grownList(l)
+}
+
+// listStep is the least room of a list made by Append. Such a list has room up to the
+// next power of two, which its grown flag tells; other lists have none.
+const listStep = 4
+
+func grownList(l []Value) Value { return ListValue(l).WithFlags(grown) }
+
+// AddDynamic stores a field named by the wire below container. Dots in the name
+// become underscores, so that it stays one path segment. The first of two equal names
+// wins and AddDynamic reports false for the second; a name that the schema itself
+// uses below container gets an underscore appended. v must live as long as the record.
+func (r *Record) AddDynamic(container Key, name []byte, v Value) bool {
+	if v.kind == KindNone || container == ecs.None || int(container) >= len(r.slot) {
+		return true
+	}
+	if len(name) == 0 || bytes.IndexByte(name, '.') >= 0 || (r.schema != nil && r.schema.hasStatic(container, name)) {
+		clean := append(r.text.Scratch(len(name)+1), name...)
+		for i, c := range clean {
+			if c == '.' {
+				clean[i] = '_'
+			}
+		}
+		if len(clean) == 0 || (r.schema != nil && r.schema.hasStatic(container, clean)) {
+			clean = append(clean, '_')
+		}
+		name = r.text.Keep(clean)
+	}
+	for i := range r.dynamic {
+		if d := &r.dynamic[i]; d.Container == container && bytes.Equal(d.Name, name) {
+			return false
+		}
+	}
+	r.dynamic = append(r.dynamic, Dynamic{container, name, v})
+	return true
+}
+
+// Dynamics are the fields named by the wire, in the order they came. The caller must
+// not change them.
+func (r *Record) Dynamics() []Dynamic { return r.dynamic }
+
+// Len is the number of fields.
+func (r *Record) Len() int {
+	n := len(r.dynamic)
+	for _, w := range r.present {
+		n += bits.OnesCount64(w)
+	}
+	return n
+}
+
+// All yields the fields in the order of their paths, dynamic ones excepted. The order
+// is the same for equal records. Fields added during the iteration are not seen.
+func (r *Record) All() iter.Seq2[Key, Value] {
+	return func(yield func(Key, Value) bool) {
+		var room [96]Key
+		for _, k := range r.Keys(room[:0]) {
+			if !yield(k, r.Get(k)) {
+				return
+			}
+		}
+	}
+}
+
+// Keys appends the keys of the fields to dst in the order of their paths and returns
+// the result.
+func (r *Record) Keys(dst []Key) []Key {
+	ecsWords := (int(ecs.Count) + 63) / 64
+	if len(r.present) < ecsWords {
+		return dst
+	}
+	// The word that ECS and vendor keys share is split by a mask.
+	const shared = ecs.Count & 63
+	vendor := r.nextVendor(ecs.Count)
+	for w := 0; w < ecsWords; w++ {
+		word := r.present[w]
+		if shared != 0 && w == ecsWords-1 {
+			word &= 1<<shared - 1
+		}
+		for word != 0 {
+			k := Key(w<<6 + bits.TrailingZeros64(word))
+			word &= word - 1
+			for int(vendor) < len(r.slot) && r.schema.before[vendor-ecs.Count] <= k {
+				dst = append(dst, vendor)
+				vendor = r.nextVendor(vendor + 1)
+			}
+			dst = append(dst, k)
+		}
+	}
+	for int(vendor) < len(r.slot) {
+		dst = append(dst, vendor)
+		vendor = r.nextVendor(vendor + 1)
+	}
+	return dst
+}
+
+// nextVendor returns the first present vendor key from k on, or len(r.slot).
+func (r *Record) nextVendor(k Key) Key {
+	end := Key(len(r.slot))
+	if k >= end {
+		return end
+	}
+	w := int(k >> 6)
+	word := r.present[w] & (^uint64(0) << (k & 63))
+	for word == 0 {
+		w++
+		if w >= len(r.present) {
+			return end
+		}
+		word = r.present[w]
+	}
+	return Key(w<<6 + bits.TrailingZeros64(word))
+}
+
+// Clone returns a copy that shares no memory with r or its raw message.
+func (r *Record) Clone() *Record {
+	c := &Record{}
+	r.CloneTo(c)
+	return c
+}
+
+// CloneTo makes dst a copy of r that shares no memory with r or its raw message.
+func (r *Record) CloneTo(dst *Record) {
+	dst.Use(r.schema)
+	for k, v := range r.All() {
+		dst.Set(k, v.CloneInto(&dst.text, &dst.lists))
+	}
+	for _, d := range r.dynamic {
+		dst.dynamic = append(dst.dynamic, Dynamic{d.Container, dst.text.Copy(d.Name), d.Value.CloneInto(&dst.text, &dst.lists)})
+	}
+	dst.Pack, dst.PackVersion, dst.Mismatched, dst.Priority = r.Pack, r.PackVersion, r.Mismatched, r.Priority
+}
