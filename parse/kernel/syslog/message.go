@@ -4,7 +4,6 @@ import (
 	"errors"
 
 	"github.com/penstock-dev/penstock/errcat"
-	"github.com/penstock-dev/penstock/internal/timeparse"
 )
 
 // Message is what the header said, and the payload behind it. Every byte slice
@@ -21,10 +20,11 @@ type Message struct {
 	HasPriority bool
 	Priority    int
 
-	// HasTime tells whether TimeText was understood. TimeText without HasTime
-	// is a time field that could not be read (RFC 5424 only).
+	// HasTime tells whether Time is set. TimeText without HasTime is a time
+	// without a year while Options has no Now, or an RFC 5424 TIMESTAMP that
+	// cannot be read.
 	HasTime  bool
-	Time     timeparse.Result
+	Time     TimeResult
 	TimeText []byte
 	// ClockMark is Cisco's mark in front of the time: '*' where the clock was
 	// never set, '.' where it was but has lost its reference, else 0.
@@ -56,11 +56,11 @@ type Message struct {
 
 // Options are the limits and the context of times. The zero value works; it
 // has no Now, so times without a year are then kept as text only (see
-// [timeparse.Context]).
+// [TimeContext]).
 type Options struct {
 	// Time gives the moment to which a time without a year is the nearest, and
 	// the zone of times without one.
-	Time timeparse.Context
+	Time TimeContext
 	// MaxLen is the longest message in bytes, without trailing CR, LF and NUL.
 	// 0 means 1 MiB, below 0 no limit.
 	MaxLen int
@@ -186,7 +186,7 @@ func (p *Parser) Relayed(m, inner *Message) bool {
 		return false
 	}
 	err := p.Parse(m.Payload, inner)
-	return err == nil && (inner.HasPriority || inner.HasTime || inner.Uptime != nil || inner.Sequence != nil)
+	return err == nil && (inner.HasPriority || inner.TimeText != nil || inner.Uptime != nil || inner.Sequence != nil)
 }
 
 func limit(n, def int) int {

@@ -34,11 +34,18 @@ func (p *Parser) cisco(raw []byte, i int, hasPRI bool, m *Message) int {
 		i = skipBlank(raw, i+1)
 	}
 	for n := 0; n < 4; n++ {
-		if j := p.stamp(raw, i, false, m); j >= 0 && (i > start) {
-			m.Counter, m.Sequence, m.Hostname = counter, sequence, host
-			return j
+		if i > start {
+			if j := p.stamp(raw, i, false, m); j >= 0 {
+				if host != nil && sequence == nil && !mnemonic(raw, skipBlank(raw, skipColon(raw, j))) {
+					// "app: 2026-01-02 03:04:05 text" is a tag and its text.
+					m.HasTime, m.Time, m.TimeText, m.ClockMark = false, noTime, nil, 0
+					return -1
+				}
+				m.Counter, m.Sequence, m.Hostname = counter, sequence, host
+				return j
+			}
 		}
-		if j := uptime(raw, i); j > 0 {
+		if j := uptime(raw, i); j > 0 && (hasPRI || sequence != nil) && mnemonic(raw, skipBlank(raw, j+1)) {
 			m.Uptime = raw[i:j:j]
 			m.Counter, m.Sequence, m.Hostname = counter, sequence, host
 			return j + 1
@@ -71,6 +78,13 @@ func (p *Parser) cisco(raw []byte, i int, hasPRI bool, m *Message) int {
 		}
 	}
 	return -1
+}
+
+func skipColon(b []byte, i int) int {
+	if i < len(b) && b[i] == ':' {
+		i++
+	}
+	return i
 }
 
 // uptime reads Cisco's "1d02h:", "3w2d:", "1y2w:" and "00:00:46:" and returns
@@ -179,10 +193,7 @@ func word(raw []byte, i int) (end int, seen uint16) {
 
 // afterTime reads host and tag from raw[i:], which follows a time.
 func (p *Parser) afterTime(raw []byte, i int, m *Message) {
-	if i < len(raw) && raw[i] == ':' {
-		i++
-	}
-	i = skipBlank(raw, i)
+	i = skipBlank(raw, skipColon(raw, i))
 	if m.Hostname == nil {
 		i = p.host(raw, i, m)
 	}

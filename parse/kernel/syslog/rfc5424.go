@@ -8,7 +8,6 @@ import (
 
 // rfc5424 reads from the TIMESTAMP on.
 func (p *Parser) rfc5424(raw []byte, i, version int, m *Message) error {
-	start := i
 	m.Version = version
 	j := p.isoStamp(raw, i, m)
 	if j < 0 || j < len(raw) && raw[j] != ' ' {
@@ -58,12 +57,10 @@ func (p *Parser) rfc5424(raw []byte, i, version int, m *Message) error {
 	}
 	// No structured data. Some devices put an RFC 3164 tag behind the host:
 	// "<14>1 2026-01-02T03:04:05Z host app[1]: text".
-	if tag := app - 1 + len("x"); p.oldTag(raw, tag, m) {
-		m.Version = version
+	if p.oldTag(raw, app, m) {
 		return nil
 	}
 	setPayload(raw, j, m)
-	_ = start
 	return err
 }
 
