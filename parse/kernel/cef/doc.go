@@ -1,0 +1,2 @@
+// Package cef reads ArcSight Common Event Format.
+package cef
