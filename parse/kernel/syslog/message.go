@@ -4,6 +4,7 @@ import (
 	"errors"
 
 	"github.com/penstock-dev/penstock/errcat"
+	"github.com/penstock-dev/penstock/internal/timeparse"
 )
 
 // Message is what the header said, and the payload behind it. Every byte slice
@@ -24,7 +25,7 @@ type Message struct {
 	// without a year while Options has no Now, or an RFC 5424 TIMESTAMP that
 	// cannot be read.
 	HasTime  bool
-	Time     TimeResult
+	Time     timeparse.Result
 	TimeText []byte
 	// ClockMark is Cisco's mark in front of the time: '*' where the clock was
 	// never set, '.' where it was but has lost its reference, else 0.
@@ -56,11 +57,11 @@ type Message struct {
 
 // Options are the limits and the context of times. The zero value works; it
 // has no Now, so times without a year are then kept as text only (see
-// [TimeContext]).
+// [timeparse.Context]).
 type Options struct {
 	// Time gives the moment to which a time without a year is the nearest, and
 	// the zone of times without one.
-	Time TimeContext
+	Time timeparse.Context
 	// MaxLen is the longest message in bytes, without trailing CR, LF and NUL.
 	// 0 means 1 MiB, below 0 no limit.
 	MaxLen int
@@ -85,6 +86,7 @@ const (
 type Parser struct {
 	Options
 	cache stampCache
+	times timeparse.Cache
 }
 
 // Parse is [Parser.Parse] with a new Parser; o may be nil.

@@ -1,6 +1,10 @@
 package syslog
 
-import "bytes"
+import (
+	"bytes"
+
+	"github.com/penstock-dev/penstock/internal/timeparse"
+)
 
 // rfc3164 reads what follows the PRI in the RFC 3164 family, from raw[i:], and
 // reports whether it was any header. hasPRI tells whether a PRI stands in front;
@@ -38,7 +42,7 @@ func (p *Parser) cisco(raw []byte, i int, hasPRI bool, m *Message) int {
 			if j := p.stamp(raw, i, false, m); j >= 0 {
 				if host != nil && sequence == nil && !mnemonic(raw, skipBlank(raw, skipColon(raw, j))) {
 					// "app: 2026-01-02 03:04:05 text" is a tag and its text.
-					m.HasTime, m.Time, m.TimeText, m.ClockMark = false, noTime, nil, 0
+					m.HasTime, m.Time, m.TimeText, m.ClockMark = false, timeparse.Result{}, nil, 0
 					return -1
 				}
 				m.Counter, m.Sequence, m.Hostname = counter, sequence, host
@@ -180,15 +184,14 @@ func (p *Parser) ciscoHost(raw []byte, i int) (end, next int) {
 // word returns the end of the longest run of host characters at raw[i:] and all
 // their classes.
 func word(raw []byte, i int) (end int, seen uint16) {
-	for i < len(raw) {
-		k := class[raw[i]]
+	for n, c := range raw[i:] {
+		k := class[c]
 		if k&cHost == 0 {
-			break
+			return i + n, seen
 		}
 		seen |= k
-		i++
 	}
-	return i, seen
+	return len(raw), seen
 }
 
 // afterTime reads host and tag from raw[i:], which follows a time.
@@ -238,7 +241,7 @@ func (p *Parser) host(raw []byte, i int, m *Message) int {
 			return i
 		}
 	}
-	if j-i <= 13 && isLevel(raw[i:j]) {
+	if seen&(cDigit|cColon) == 0 && j-i <= 13 && isLevel(raw[i:j]) {
 		return i
 	}
 	m.Hostname = raw[i:end:end]
@@ -379,15 +382,15 @@ func (p *Parser) body(raw []byte, i int, m *Message) {
 // tag reads "app:", "app[pid]:" and "app[123] " at raw[i:] into m and returns
 // the offset behind, or 0 where this is no tag. stop is where the name ends.
 func (p *Parser) tag(raw []byte, i int, m *Message) (next, stop int) {
-	j := i
+	j := len(raw)
 	var seen uint16
-	for j < len(raw) {
-		k := class[raw[j]]
+	for n, c := range raw[i:] {
+		k := class[c]
 		if k&cTag == 0 {
+			j = i + n
 			break
 		}
 		seen |= k
-		j++
 	}
 	if j == i || j == len(raw) || seen&cAlpha == 0 || j-i > limit(p.MaxField, defaultMaxField) {
 		return 0, j

@@ -1,9 +1,10 @@
 package syslog
 
 import (
-	"bytes"
+	"math/bits"
 
 	"github.com/penstock-dev/penstock/errcat"
+	"github.com/penstock-dev/penstock/internal/timeparse"
 )
 
 // rfc5424 reads from the TIMESTAMP on.
@@ -11,8 +12,7 @@ func (p *Parser) rfc5424(raw []byte, i, version int, m *Message) error {
 	m.Version = version
 	j := p.isoStamp(raw, i, m)
 	if j < 0 || j < len(raw) && raw[j] != ' ' {
-		m.HasTime = false
-		m.Time = noTime
+		m.HasTime, m.Time = false, timeparse.Result{}
 		next, text, err := p.field(raw, i, "timestamp", m)
 		if err != nil {
 			return err
@@ -67,10 +67,7 @@ func (p *Parser) rfc5424(raw []byte, i, version int, m *Message) error {
 // field reads one header field and the space behind it. The message must not
 // end before that space.
 func (p *Parser) field(raw []byte, i int, name string, m *Message) (next int, value []byte, err error) {
-	j := i
-	for j < len(raw) && class[raw[j]]&cPrint != 0 {
-		j++
-	}
+	j := fieldEnd(raw, i)
 	if max := limit(p.MaxField, defaultMaxField); j-i > max {
 		setPayload(raw, i, m)
 		return i, nil, fail(errcat.Oversize, name, i+max, errField)
@@ -103,9 +100,7 @@ func (p *Parser) structuredData(raw []byte, i int) (int, error) {
 			return 0, fail(errcat.Oversize, "structured_data", i, errParams)
 		}
 		j := i + 1
-		for j < len(raw) && class[raw[j]]&cSDName != 0 {
-			j++
-		}
+		j = nameEnd(raw, j)
 		if j == len(raw) {
 			return 0, fail(errcat.Truncated, "structured_data", j, errCutSD)
 		}
@@ -120,9 +115,7 @@ func (p *Parser) structuredData(raw []byte, i int) (int, error) {
 				break
 			}
 			name := j
-			for j < len(raw) && class[raw[j]]&cSDName != 0 {
-				j++
-			}
+			j = nameEnd(raw, j)
 			if j == len(raw) || raw[j] == '=' && j+1 == len(raw) {
 				return 0, fail(errcat.Truncated, "structured_data", len(raw), errCutSD)
 			}
@@ -150,21 +143,61 @@ func (p *Parser) structuredData(raw []byte, i int) (int, error) {
 	return i, nil
 }
 
+const (
+	ones  = 0x0101010101010101
+	highs = 0x8080808080808080
+)
+
+// fieldEnd is where the run of printable bytes at raw[i:] ends: at a space or
+// another control character. It looks at eight bytes at a time; of the bytes
+// that it marks the lowest is always right.
+func fieldEnd(raw []byte, i int) int {
+	for ; i+8 <= len(raw); i += 8 {
+		x := load64(raw[i:])
+		del := x ^ 0x7F*ones
+		if hit := ((x-0x21*ones)&^x | (del-ones)&^del) & highs; hit != 0 {
+			return i + bits.TrailingZeros64(hit)>>3
+		}
+	}
+	for ; i < len(raw) && class[raw[i]]&cPrint != 0; i++ {
+	}
+	return i
+}
+
+// nameEnd is where the SD-ID or PARAM-NAME at raw[i:] ends.
+func nameEnd(raw []byte, i int) int {
+	for n, c := range raw[i:] {
+		if class[c]&cSDName == 0 {
+			return i + n
+		}
+	}
+	return len(raw)
+}
+
 // closingQuote finds the first quote at or behind i that no backslash escapes,
 // or -1.
 func closingQuote(raw []byte, i int) int {
-	for j := i; ; j++ {
-		k := bytes.IndexByte(raw[j:], '"')
-		if k < 0 {
-			return -1
+	for i+8 <= len(raw) {
+		x := load64(raw[i:])
+		quote, slash := x^'"'*ones, x^'\\'*ones
+		hit := ((quote-ones)&^quote | (slash-ones)&^slash) & highs
+		if hit == 0 {
+			i += 8
+			continue
 		}
-		j += k
-		n := 0
-		for j-n > i && raw[j-n-1] == '\\' {
-			n++
+		i += bits.TrailingZeros64(hit) >> 3
+		if raw[i] == '"' {
+			return i
 		}
-		if n&1 == 0 {
-			return j
+		i += 2
+	}
+	for ; i < len(raw); i++ {
+		switch raw[i] {
+		case '"':
+			return i
+		case '\\':
+			i++
 		}
 	}
+	return -1
 }
