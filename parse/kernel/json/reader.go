@@ -1,0 +1,469 @@
+package json
+
+import (
+	"github.com/penstock-dev/penstock/internal/arena"
+	"github.com/penstock-dev/penstock/parse"
+)
+
+// Reader reads texts for one Tree. It remembers the order in which keys came, so each
+// worker has its own; it is not safe for concurrent use.
+type Reader struct {
+	scanner
+	tree  *Tree
+	next  [][]int32 // by node, by previous entry + 1: the entry that followed it
+	seen  []uint64  // by entry: the visit in which its key came last
+	visit uint64
+	lists [][]parse.Value
+
+	f        *parse.Frame
+	rest     bool // unmatched keys go to f.Rest
+	unmapped bool // something below an array had no slot
+	repaired int
+}
+
+// Reader returns a Reader for one worker.
+func (t *Tree) Reader() *Reader {
+	r := &Reader{
+		tree:  t,
+		next:  make([][]int32, len(t.nodes)),
+		seen:  make([]uint64, t.entries),
+		lists: make([][]parse.Value, len(t.listSlots)),
+	}
+	r.maxDepth, r.maxKeys, r.repair = t.options.MaxDepth, t.options.MaxKeys, t.options.RepairUTF8
+	for i, n := range t.nodes {
+		r.next[i] = make([]int32, len(n.entries)+1)
+		for j := range n.entries {
+			r.next[i][j] = int32(j) // until told otherwise: the order of the paths
+		}
+	}
+	return r
+}
+
+// Read reads data, which is one JSON object with nothing but white space (and a byte
+// order mark) around it, into f, which the caller has Reset to Tree.Slots slots.
+//
+// Values and keys alias data or live in f.Text. Lists (paths with []) are made of
+// elements that belong to the Reader: they are valid until its next Read and must be
+// copied (parse.Value.CloneInto) by whoever keeps the event longer.
+//
+// A value of another shape than its path wants (a.b is wanted and a is a text) counts
+// as a key without a slot. If f.KeepRest is set these go to f.Rest; of an array of
+// which only elements are wanted the whole goes there if any part has no slot. What
+// lies inside a value that has a slot of its own is kept with that value and does not
+// go to f.Rest again.
+//
+// After an error, always an *errcat.Error with the Offset of the fault, f is
+// unspecified. Categories: SCHEMA_VIOLATION for what RFC 8259 refuses, TRUNCATED for
+// the beginning of a text that could go on, ENCODING_ERROR for bytes that are not
+// UTF-8, OVERSIZE for a limit.
+func (r *Reader) Read(data []byte, f *parse.Frame) error {
+	n, err := r.ReadPrefix(data, f)
+	if err != nil {
+		return err
+	}
+	if n, _ = space(data, n); n < len(data) {
+		return newError(errTrailing, n)
+	}
+	return nil
+}
+
+// ReadPrefix is Read for data that may go on after the object. It returns the number
+// of bytes it read, white space before the object included.
+func (r *Reader) ReadPrefix(data []byte, f *parse.Frame) (int, error) {
+	r.f, r.rest, r.repaired, r.keys = f, f.KeepRest, 0, 0
+	r.set.reset()
+	for i, l := range r.lists {
+		if cap(l) > keepTable {
+			r.lists[i] = nil
+		} else if len(l) > 0 {
+			clear(l)
+			r.lists[i] = l[:0]
+		}
+	}
+	if len(f.Slots) < r.tree.slots {
+		return 0, newError(errSlots, 0)
+	}
+	if f.Text == nil {
+		f.Text = new(arena.Bytes)
+	}
+	i, cut := begin(data)
+	switch {
+	case cut:
+		return 0, newError(errTruncated, len(data))
+	case data[i] != '{':
+		if j, _ := r.skip(data, i, 0, false); j < 0 {
+			return 0, newError(r.code, r.at)
+		}
+		return 0, newError(errNotObject, i)
+	}
+	end := r.object(data, i+1, r.tree.nodes[0], 1)
+	r.f = nil
+	if end < 0 {
+		return 0, newError(r.code, r.at)
+	}
+	for l, vs := range r.lists {
+		if len(vs) > 0 {
+			f.Slots[r.tree.listSlots[l]] = parse.ListValue(vs)
+		}
+	}
+	return end, nil
+}
+
+// Repaired is the number of bytes that the last Read replaced by U+FFFD in what it
+// kept, with Options.RepairUTF8.
+func (r *Reader) Repaired() int { return r.repaired }
+
+// begin skips a byte order mark and white space. cut is true if nothing follows.
+func begin(data []byte) (i int, cut bool) {
+	const bom = "\xEF\xBB\xBF"
+	if len(data) > 0 && data[0] == bom[0] {
+		if len(data) < 3 {
+			return 0, string(data) == bom[:len(data)]
+		}
+		if string(data[:3]) == bom {
+			i = 3
+		}
+	}
+	i, _ = space(data, i)
+	return i, i >= len(data)
+}
+
+// object reads the members of an object from behind its brace.
+func (r *Reader) object(data []byte, i int, n *node, depth int) int {
+	if depth > r.maxDepth {
+		return r.fail(errDepth, i-1)
+	}
+	r.visit++
+	var (
+		visit   = r.visit
+		entries = n.entries
+		next    = r.next[n.id]
+		prev    = 0 // entry + 1
+		rest    = r.rest
+	)
+	if rest {
+		r.set.open()
+	}
+	if i < len(data) && data[i] <= ' ' {
+		i, _ = space(data, i)
+	}
+	if i < len(data) && data[i] == '}' {
+		goto closed
+	}
+	for {
+		if i >= len(data) {
+			return r.fail(errTruncated, i)
+		}
+		if r.keys++; r.keys > r.maxKeys {
+			return r.fail(errKeys, i)
+		}
+		// The key: first the one that followed the previous key last time.
+		var (
+			e   *entry
+			key []byte
+		)
+		if guess := int(next[prev]); guess < len(entries) {
+			g := &entries[guess]
+			if len(data)-i >= g.need && (load64(data, i)^g.first)&g.mask == 0 {
+				q := len(g.quoted)
+				if q <= 8 || load64(data, i+q-8) == g.last &&
+					(q <= 16 || string(data[i+8:i+q-8]) == g.quoted[8:q-8]) {
+					e, prev = g, guess+1
+					key = data[i+1 : i+q-2]
+					i += q
+				}
+			}
+		}
+		if e == nil {
+			from := i + 1
+			if data[i] != '"' {
+				return r.fail(errKey, i)
+			}
+			var saw uint8
+			if i, saw = r.str(data, from); i < 0 {
+				return -1
+			}
+			key = data[from:i]
+			if saw != 0 {
+				key = r.unescape(key)
+			}
+			if len(key) > parse.MaxKeyLength {
+				return r.fail(errKeyLength, from-1)
+			}
+			if found := n.find(key); found >= 0 {
+				next[prev] = int32(found)
+				e, prev = &entries[found], found+1
+			} else if rest && !r.set.add(data, from, i, saw) {
+				if i = r.colon(data, i+1); i < 0 {
+					return -1
+				}
+				goto twice
+			}
+			if i = r.colon(data, i+1); i < 0 {
+				return -1
+			}
+		}
+		if i < len(data) && data[i] <= ' ' {
+			i, _ = space(data, i)
+		}
+		if e != nil {
+			if r.seen[e.id] == visit {
+				goto twice
+			}
+			r.seen[e.id] = visit
+			i = r.value(data, i, e, n.id, key, depth)
+		} else if rest {
+			i = r.value(data, i, &unwanted, n.id, key, depth)
+		} else {
+			r.unmapped = true
+			i, _ = r.skip(data, i, depth, false)
+		}
+		goto after
+	twice:
+		r.f.Duplicates++
+		i, _ = r.skip(data, i, depth, false)
+	after:
+		if i < 0 {
+			return -1
+		}
+		if i < len(data) && data[i] == ',' {
+			if i++; i < len(data) && data[i] <= ' ' {
+				i, _ = space(data, i)
+			}
+			continue
+		}
+		if i < len(data) && data[i] <= ' ' {
+			i, _ = space(data, i)
+		}
+		if i >= len(data) {
+			return r.fail(errTruncated, i)
+		}
+		if data[i] == ',' {
+			i, _ = space(data, i+1)
+			continue
+		}
+		if data[i] != '}' {
+			return r.fail(errComma, i)
+		}
+		break
+	}
+closed:
+	if rest {
+		r.set.close()
+	}
+	return i + 1
+}
+
+// unwanted is the entry of keys that go to Rest. It is constant.
+var unwanted = entry{slot: -1, list: -1, id: -1}
+
+func (r *Reader) colon(data []byte, i int) int {
+	if i < len(data) && data[i] <= ' ' {
+		i, _ = space(data, i)
+	}
+	if i >= len(data) {
+		return r.fail(errTruncated, i)
+	}
+	if data[i] != ':' {
+		return r.fail(errColon, i)
+	}
+	return i + 1
+}
+
+// unescape returns the text of the string with the raw inside src.
+func (r *Reader) unescape(src []byte) []byte {
+	out, bad := appendUnescaped(r.f.Text.Scratch(len(src)), src)
+	r.repaired += bad
+	return r.f.Text.Keep(out)
+}
+
+// value reads the value at i for the entry e, whose key stands in the node parent.
+func (r *Reader) value(data []byte, i int, e *entry, parent int32, key []byte, depth int) int {
+	if i >= len(data) {
+		return r.fail(errTruncated, i)
+	}
+	var v parse.Value
+	switch c := data[i]; {
+	case c == '"':
+		from := i + 1
+		end, saw := r.str(data, from)
+		if end < 0 {
+			return -1
+		}
+		text := data[from:end:end]
+		if saw != 0 {
+			text = r.unescape(text)
+		}
+		v, i = parse.BytesValue(text), end+1
+	case c == '{':
+		if e.obj != nil && e.slot < 0 {
+			return r.object(data, i+1, e.obj, depth+1)
+		}
+		return r.container(data, i, e, parent, key, depth, parse.KindObject)
+	case c == '[':
+		if e.arr != nil && e.slot < 0 && !r.rest {
+			return r.array(data, i+1, e.arr, depth+1)
+		}
+		return r.container(data, i, e, parent, key, depth, parse.KindArray)
+	case c == '-' || c-'0' <= 9:
+		end, integer := r.number(data, i)
+		if end < 0 {
+			return -1
+		}
+		text := data[i:end:end]
+		if integer {
+			v = number(text)
+		} else {
+			v = parse.RawValue(parse.KindFloat, text)
+		}
+		i = end
+	default:
+		end := r.literal(data, i)
+		if end < 0 {
+			return -1
+		}
+		if c == 'n' {
+			v = parse.NullValue()
+		} else {
+			v = parse.BoolValue(c == 't')
+		}
+		i = end
+	}
+	if e.slot >= 0 && e.list < 0 {
+		r.f.Slots[e.slot] = v
+		return i
+	}
+	if !r.put(e, parent, key, v, i) {
+		return -1
+	}
+	return i
+}
+
+// put stores a value that is not an ordinary slot's.
+func (r *Reader) put(e *entry, parent int32, key []byte, v parse.Value, at int) bool {
+	switch {
+	case e.list >= 0:
+		if r.keys++; r.keys > r.maxKeys {
+			r.fail(errKeys, at)
+			return false
+		}
+		r.lists[e.list] = append(r.lists[e.list], v)
+	case e.slot >= 0:
+		r.f.Slots[e.slot] = v
+	case r.rest:
+		if !r.f.Put(-1, parent, key, v) {
+			r.fail(errRest, at)
+			return false
+		}
+	default:
+		r.unmapped = true
+	}
+	return true
+}
+
+// container reads an object or array that is kept as raw text, or skipped, or an
+// array of which elements are wanted.
+func (r *Reader) container(data []byte, i int, e *entry, parent int32, key []byte, depth int, kind parse.Kind) int {
+	if e.slot < 0 && !r.rest {
+		r.unmapped = true
+		end, _ := r.skip(data, i, depth, false)
+		return end
+	}
+	raw, end := r.raw(data, i, depth)
+	if end < 0 {
+		return -1
+	}
+	if kind == parse.KindObject && e.obj != nil || kind == parse.KindArray && e.arr != nil {
+		rest, unmapped, keys, twice, repaired := r.rest, r.unmapped, r.keys, r.f.Duplicates, r.repaired
+		r.rest, r.unmapped = false, false
+		var ok int
+		if kind == parse.KindObject {
+			ok = r.object(raw, 1, e.obj, depth+1)
+		} else {
+			ok = r.array(raw, 1, e.arr, depth+1)
+		}
+		if ok < 0 {
+			return r.fail(r.code, i)
+		}
+		left := r.unmapped
+		r.rest, r.unmapped, r.keys, r.f.Duplicates, r.repaired = rest, unmapped, keys, twice, repaired
+		if e.slot < 0 && !left {
+			return end
+		}
+	}
+	if !r.put(e, parent, key, parse.RawValue(kind, raw), i) {
+		return -1
+	}
+	return end
+}
+
+// raw reads the object or array at i and returns it as text that is valid by itself:
+// one line, no key twice, UTF-8.
+func (r *Reader) raw(data []byte, i, depth int) (text []byte, end int) {
+	end, saw := r.skip(data, i, depth, true)
+	if end < 0 {
+		return nil, -1
+	}
+	text = data[i:end:end]
+	if saw&mustRewrite != 0 {
+		w := rewriter{set: &r.set}
+		text = r.f.Text.Keep(w.append(r.f.Text.Scratch(len(text)+8), text))
+		r.f.Duplicates += w.twice
+		r.repaired += w.bad
+	}
+	return text, end
+}
+
+// array reads the elements of an array from behind its bracket.
+func (r *Reader) array(data []byte, i int, a *array, depth int) int {
+	if depth > r.maxDepth {
+		return r.fail(errDepth, i-1)
+	}
+	rest := r.rest
+	r.rest = false
+	i, _ = space(data, i)
+	if i < len(data) && data[i] == ']' {
+		r.rest, r.unmapped = rest, true // nothing else would tell of it
+		return i + 1
+	}
+	at := a.at
+	for index := 0; ; index++ {
+		start := i
+		done := false
+		if len(at) > 0 && at[0].index == index {
+			if i = r.value(data, start, at[0].entry, 0, nil, depth); i < 0 {
+				return -1
+			}
+			at, done = at[1:], true
+		}
+		if a.all != nil {
+			twice, repaired := r.f.Duplicates, r.repaired
+			if i = r.value(data, start, a.all, 0, nil, depth); i < 0 {
+				return -1
+			}
+			if done {
+				r.f.Duplicates, r.repaired = twice, repaired
+			}
+			done = true
+		}
+		if !done {
+			r.unmapped = true
+			if i, _ = r.skip(data, start, depth, false); i < 0 {
+				return -1
+			}
+		}
+		i, _ = space(data, i)
+		if i >= len(data) {
+			return r.fail(errTruncated, i)
+		}
+		if data[i] == ']' {
+			break
+		}
+		if data[i] != ',' {
+			return r.fail(errCommaArray, i)
+		}
+		i, _ = space(data, i+1)
+	}
+	r.rest = rest
+	return i + 1
+}
