@@ -1,0 +1,2 @@
+// Package leef reads IBM QRadar's Log Event Extended Format.
+package leef
