@@ -90,7 +90,10 @@ func (k *Cache) keepText(l *Layout, text []byte, c *Context, f *fields, r Result
 	copy(k.buf[pre:], text[len(text)-suf:])
 	k.layout, k.textZone = l, c.Zone
 	k.pre, k.suf, k.digits = pre, suf, f.fracEnd-f.fracAt
-	k.result, k.base = r, r.Nanos-f.nsec
+	k.result, k.base = r, r.Nanos
+	if f.fracAt > 0 {
+		k.base -= f.nsec
+	}
 }
 
 func (k *Cache) hit(text []byte, c *Context) (Result, bool) {
