@@ -23,8 +23,9 @@ var class = func() (t [256]uint16) {
 		}
 	}
 	for c := 0x21; c < 256; c++ {
+		t[c] |= cSDName
 		if c != 0x7F {
-			t[c] |= cPrint | cSDName
+			t[c] |= cPrint
 		}
 		if c >= 0x80 {
 			t[c] |= cHost | cAlpha

@@ -34,10 +34,7 @@ func (e *Elements) Next(p *Param) bool {
 		if len(b) == 0 || b[0] != '[' {
 			return false
 		}
-		n := 1
-		for n < len(b) && class[b[n]]&cSDName != 0 {
-			n++
-		}
+		n := nameEnd(b, 1)
 		e.id, b = b[1:n:n], b[n:]
 		p.First = true
 	}

@@ -32,9 +32,12 @@ func (p *Parser) rfc3164(raw []byte, i int, hasPRI bool, m *Message) bool {
 //	<187>: 2026 Jan  2 03:04:05 UTC: %ETHPORT-5-IF_UP: …
 //	<189>46: 1d02h: %SYS-5-RESTART: …
 func (p *Parser) cisco(raw []byte, i int, hasPRI bool, m *Message) int {
+	if i >= len(raw) || !hasPRI && !isDigit(raw[i]) {
+		return -1
+	}
 	var counter, sequence, host []byte
 	start := i
-	if hasPRI && i < len(raw) && raw[i] == ':' {
+	if raw[i] == ':' {
 		i = skipBlank(raw, i+1)
 	}
 	for n := 0; n < 4; n++ {

@@ -11,30 +11,30 @@ import (
 func (p *Parser) rfc5424(raw []byte, i, version int, m *Message) error {
 	m.Version = version
 	j := p.isoStamp(raw, i, m)
-	if j < 0 || j < len(raw) && raw[j] != ' ' {
-		m.HasTime, m.Time = false, timeparse.Result{}
-		next, text, err := p.field(raw, i, "timestamp", m)
-		if err != nil {
-			return err
-		}
-		m.TimeText, j = text, next
-	} else if j == len(raw) {
-		setPayload(raw, j, m)
-		return fail(errcat.Truncated, "timestamp", j, errCutHeader)
-	} else {
+	if j > 0 && j < len(raw) && raw[j] == ' ' {
 		j++
-	}
-	var err error
-	if j, m.Hostname, err = p.field(raw, j, "hostname", m); err != nil {
-		return err
-	}
-	app := j
-	if j, m.AppName, err = p.field(raw, j, "appname", m); err == nil {
-		if j, m.ProcID, err = p.field(raw, j, "procid", m); err == nil {
-			j, m.MsgID, err = p.field(raw, j, "msgid", m)
+	} else {
+		// The nil value, or a time that cannot be read.
+		m.HasTime, m.Time = false, timeparse.Result{}
+		var bad errcat.Category
+		if j, m.TimeText, bad = p.field(raw, i); bad != errcat.None {
+			return failField(raw, i, "timestamp", bad, j, m)
 		}
 	}
-	if err == nil && j < len(raw) {
+	host := j
+	var bad errcat.Category
+	if j, m.Hostname, bad = p.field(raw, j); bad != errcat.None {
+		return failField(raw, host, "hostname", bad, j, m)
+	}
+	app, name, begin := j, "appname", j
+	if j, m.AppName, bad = p.field(raw, j); bad == errcat.None {
+		name, begin = "procid", j
+		if j, m.ProcID, bad = p.field(raw, j); bad == errcat.None {
+			name, begin = "msgid", j
+			j, m.MsgID, bad = p.field(raw, j)
+		}
+	}
+	if bad == errcat.None && j < len(raw) {
 		switch c := raw[j]; {
 		case c == '-' && (j+1 == len(raw) || raw[j+1] == ' '):
 			setPayload(raw, min(j+2, len(raw)), m)
@@ -60,30 +60,44 @@ func (p *Parser) rfc5424(raw []byte, i, version int, m *Message) error {
 	if p.oldTag(raw, app, m) {
 		return nil
 	}
+	if bad != errcat.None {
+		return failField(raw, begin, name, bad, j, m)
+	}
 	setPayload(raw, j, m)
-	return err
+	return nil
 }
 
-// field reads one header field and the space behind it. The message must not
-// end before that space.
-func (p *Parser) field(raw []byte, i int, name string, m *Message) (next int, value []byte, err error) {
+// field reads one header field and the space behind it; the message must not
+// end before that. If it is no field, bad says why and next where.
+func (p *Parser) field(raw []byte, i int) (next int, value []byte, bad errcat.Category) {
 	j := fieldEnd(raw, i)
 	if max := limit(p.MaxField, defaultMaxField); j-i > max {
-		setPayload(raw, i, m)
-		return i, nil, fail(errcat.Oversize, name, i+max, errField)
+		return i + max, nil, errcat.Oversize
 	}
 	if j == len(raw) {
-		setPayload(raw, i, m)
-		return i, nil, fail(errcat.Truncated, name, j, errCutHeader)
+		return j, nil, errcat.Truncated
 	}
 	if raw[j] != ' ' {
-		setPayload(raw, i, m)
-		return i, nil, fail(errcat.SchemaViolation, name, j, errControl)
+		return j, nil, errcat.SchemaViolation
 	}
 	if j == i || j == i+1 && raw[i] == '-' {
-		return j + 1, nil, nil
+		return j + 1, nil, errcat.None
 	}
-	return j + 1, raw[i:j:j], nil
+	return j + 1, raw[i:j:j], errcat.None
+}
+
+// failField makes the error of a field that begins at raw[begin:], which becomes
+// the payload.
+func failField(raw []byte, begin int, name string, bad errcat.Category, offset int, m *Message) error {
+	setPayload(raw, begin, m)
+	err := errControl
+	switch bad {
+	case errcat.Oversize:
+		err = errField
+	case errcat.Truncated:
+		err = errCutHeader
+	}
+	return fail(bad, name, offset, err)
 }
 
 // structuredData checks the elements at raw[i:] and returns the offset behind
@@ -164,14 +178,27 @@ func fieldEnd(raw []byte, i int) int {
 	return i
 }
 
-// nameEnd is where the SD-ID or PARAM-NAME at raw[i:] ends.
+// nameEnd is where the SD-ID or PARAM-NAME at raw[i:] ends. Eight bytes at a
+// time it looks for what is below '#' and for '=' and ']', which are the same
+// without two of their bits; '!', '}' and 0x1D make it look closer.
 func nameEnd(raw []byte, i int) int {
-	for n, c := range raw[i:] {
-		if class[c]&cSDName == 0 {
-			return i + n
+	for i+8 <= len(raw) {
+		x := load64(raw[i:])
+		y := x&^(0x60*ones) ^ 0x1D*ones
+		hit := ((x-0x23*ones)&^x | (y-ones)&^y) & highs
+		if hit == 0 {
+			i += 8
+			continue
 		}
+		i += bits.TrailingZeros64(hit) >> 3
+		if class[raw[i]]&cSDName == 0 {
+			return i
+		}
+		i++
 	}
-	return len(raw)
+	for ; i < len(raw) && class[raw[i]]&cSDName != 0; i++ {
+	}
+	return i
 }
 
 // closingQuote finds the first quote at or behind i that no backslash escapes,
