@@ -8,15 +8,7 @@
 // return the extended slice, as append does; dst must not overlap the input.
 package scan
 
-import "encoding/binary"
-
 const (
 	ones  = 0x0101010101010101
 	highs = 0x8080808080808080
 )
-
-// load64 reads the eight bytes at b[i:i+8], the first one lowest.
-func load64(b []byte, i int) uint64 { return binary.LittleEndian.Uint64(b[i:]) }
-
-// load32 reads the four bytes at b[i:i+4], the first one lowest.
-func load32(b []byte, i int) uint32 { return binary.LittleEndian.Uint32(b[i:]) }

@@ -1,9 +1,6 @@
 package scan
 
-import (
-	"encoding/binary"
-	"slices"
-)
+import "slices"
 
 // lower8 lowers the eight ASCII letters A to Z of w; other bytes stay.
 func lower8(w uint64) uint64 {
@@ -43,19 +40,15 @@ func HasPrefixFold(b []byte, lower string) bool {
 		}
 		return lower8(load64(b, n-8)) == load64s(lower, n-8)
 	}
+	if n >= 4 {
+		return lower8(load32(b, 0)|load32(b, n-4)<<32) == load32s(lower, 0)|load32s(lower, n-4)<<32
+	}
 	for i, c := range b {
 		if lower1(c) != lower[i] {
 			return false
 		}
 	}
 	return true
-}
-
-// load64s is load64 of a string; the compiler joins the loads.
-func load64s(s string, i int) uint64 {
-	s = s[i : i+8]
-	return uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 |
-		uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
 }
 
 // AppendLower appends b to dst with the letters A to Z lowered.
@@ -66,12 +59,20 @@ func AppendLower(dst, b []byte) []byte {
 	}
 	dst = dst[:k+n]
 	o := dst[k:]
-	i := 0
-	for ; i <= n-8; i += 8 {
-		binary.LittleEndian.PutUint64(o[i:], lower8(load64(b, i)))
-	}
-	for ; i < n; i++ {
-		o[i] = lower1(b[i])
+	switch {
+	case n >= 8:
+		for i := 0; i < n-8; i += 8 {
+			store64(o, i, lower8(load64(b, i)))
+		}
+		store64(o, n-8, lower8(load64(b, n-8)))
+	case n >= 4:
+		w := lower8(load32(b, 0) | load32(b, n-4)<<32)
+		store32(o, 0, w)
+		store32(o, n-4, w>>32)
+	default:
+		for i, c := range b {
+			o[i] = lower1(c)
+		}
 	}
 	return dst
 }

@@ -2,34 +2,40 @@ package scan
 
 import "math/bits"
 
-// zeroBytes flags the zero bytes of x; only the lowest flag is exact.
-func zeroBytes(x uint64) uint64 { return (x - ones) &^ x & highs }
+// any2 and any3 flag the bytes of w that are in one of the masks; only the lowest
+// flag is exact.
+
+func any2(w, m1, m2 uint64) uint64 {
+	x, y := w^m1, w^m2
+	return ((x-ones)&^x | (y-ones)&^y) & highs
+}
+
+func any3(w, m1, m2, m3 uint64) uint64 {
+	x, y, z := w^m1, w^m2, w^m3
+	return ((x-ones)&^x | (y-ones)&^y | (z-ones)&^z) & highs
+}
 
 // IndexAny2 returns the index of the first byte of b that is c1 or c2, or -1.
 func IndexAny2(b []byte, c1, c2 byte) int {
 	n := len(b)
-	i := 0
+	m1, m2 := uint64(c1)*ones, uint64(c2)*ones
 	if n >= 8 {
-		m1, m2 := uint64(c1)*ones, uint64(c2)*ones
-		for ; i <= n-8; i += 8 {
-			w := load64(b, i)
-			if m := zeroBytes(w^m1) | zeroBytes(w^m2); m != 0 {
+		for i := 0; i < n-8; i += 8 {
+			if m := any2(load64(b, i), m1, m2); m != 0 {
 				return i + bits.TrailingZeros64(m)>>3
 			}
 		}
-		if i == n {
-			return -1
-		}
-		w := load64(b, n-8)
-		if m := zeroBytes(w^m1) | zeroBytes(w^m2); m != 0 {
+		// The last word may overlap bytes that are known to be clean.
+		if m := any2(load64(b, n-8), m1, m2); m != 0 {
 			return n - 8 + bits.TrailingZeros64(m)>>3
 		}
 		return -1
 	}
-	for i, c := range b {
-		if c == c1 || c == c2 {
-			return i
-		}
+	if n == 0 {
+		return -1
+	}
+	if m := any2(short(b), m1, m2); m != 0 {
+		return place(bits.TrailingZeros64(m)>>3, n)
 	}
 	return -1
 }
@@ -37,28 +43,24 @@ func IndexAny2(b []byte, c1, c2 byte) int {
 // IndexAny3 returns the index of the first byte of b that is c1, c2 or c3, or -1.
 func IndexAny3(b []byte, c1, c2, c3 byte) int {
 	n := len(b)
-	i := 0
+	m1, m2, m3 := uint64(c1)*ones, uint64(c2)*ones, uint64(c3)*ones
 	if n >= 8 {
-		m1, m2, m3 := uint64(c1)*ones, uint64(c2)*ones, uint64(c3)*ones
-		for ; i <= n-8; i += 8 {
-			w := load64(b, i)
-			if m := zeroBytes(w^m1) | zeroBytes(w^m2) | zeroBytes(w^m3); m != 0 {
+		for i := 0; i < n-8; i += 8 {
+			if m := any3(load64(b, i), m1, m2, m3); m != 0 {
 				return i + bits.TrailingZeros64(m)>>3
 			}
 		}
-		if i == n {
-			return -1
-		}
-		w := load64(b, n-8)
-		if m := zeroBytes(w^m1) | zeroBytes(w^m2) | zeroBytes(w^m3); m != 0 {
+		// The last word may overlap bytes that are known to be clean.
+		if m := any3(load64(b, n-8), m1, m2, m3); m != 0 {
 			return n - 8 + bits.TrailingZeros64(m)>>3
 		}
 		return -1
 	}
-	for i, c := range b {
-		if c == c1 || c == c2 || c == c3 {
-			return i
-		}
+	if n == 0 {
+		return -1
+	}
+	if m := any3(short(b), m1, m2, m3); m != 0 {
+		return place(bits.TrailingZeros64(m)>>3, n)
 	}
 	return -1
 }
@@ -88,9 +90,5 @@ func IsASCII(b []byte) bool {
 		}
 		return load64(b, n-8)&highs == 0
 	}
-	var or byte
-	for _, c := range b {
-		or |= c
-	}
-	return or < 0x80
+	return n == 0 || short(b)&highs == 0
 }

@@ -1,7 +1,6 @@
 package scan
 
 import (
-	"encoding/binary"
 	"math/bits"
 	"slices"
 	"unicode/utf8"
@@ -16,8 +15,20 @@ func jsonSpecial(w uint64) uint64 {
 }
 
 // jsonUnsafe is jsonSpecial that flags bytes from 0x80 up as well.
-func jsonUnsafe(w uint64) uint64 {
-	return (((w ^ 0x02*ones) - 0x21*ones) | ((w ^ 0x5c*ones) - ones) | w) & highs
+func jsonUnsafe(w uint64) uint64 { return rawUnsafe(w) & highs }
+
+// rawUnsafe is jsonUnsafe with rubbish in the low bits, for joining several words.
+func rawUnsafe(w uint64) uint64 {
+	return ((w ^ 0x02*ones) - 0x21*ones) | ((w ^ 0x5c*ones) - ones) | w
+}
+
+// firstOf returns the index of the first flagged byte of two words, one of which
+// has one.
+func firstOf(m1, m2 uint64) int {
+	if m1 != 0 {
+		return bits.TrailingZeros64(m1) >> 3
+	}
+	return 8 + bits.TrailingZeros64(m2)>>3
 }
 
 // JSONSpecial returns the index of the first byte that ends a JSON string or
@@ -26,24 +37,28 @@ func JSONSpecial(b []byte) int {
 	n := len(b)
 	if n >= 8 {
 		i := 0
-		for ; i <= n-8; i += 8 {
+		for ; i < n-16; i += 16 {
+			w, v := load64(b, i), load64(b, i+8)
+			if jsonSpecial(w)|jsonSpecial(v) != 0 {
+				return i + firstOf(jsonSpecial(w), jsonSpecial(v))
+			}
+		}
+		if i < n-8 {
 			if m := jsonSpecial(load64(b, i)); m != 0 {
 				return i + bits.TrailingZeros64(m)>>3
 			}
 		}
-		if i == n {
-			return n
-		}
-		// The last word overlaps bytes that are known to be clean.
+		// The last word may overlap bytes that are known to be clean.
 		if m := jsonSpecial(load64(b, n-8)); m != 0 {
 			return n - 8 + bits.TrailingZeros64(m)>>3
 		}
 		return n
 	}
-	for i, c := range b {
-		if c < 0x20 || c == '"' || c == '\\' {
-			return i
-		}
+	if n == 0 {
+		return n
+	}
+	if m := jsonSpecial(short(b)); m != 0 {
+		return place(bits.TrailingZeros64(m)>>3, n)
 	}
 	return n
 }
@@ -55,23 +70,28 @@ func JSONUnsafe(b []byte) int {
 	n := len(b)
 	if n >= 8 {
 		i := 0
-		for ; i <= n-8; i += 8 {
+		for ; i < n-16; i += 16 {
+			w, v := load64(b, i), load64(b, i+8)
+			if (rawUnsafe(w)|rawUnsafe(v))&highs != 0 {
+				return i + firstOf(jsonUnsafe(w), jsonUnsafe(v))
+			}
+		}
+		if i < n-8 {
 			if m := jsonUnsafe(load64(b, i)); m != 0 {
 				return i + bits.TrailingZeros64(m)>>3
 			}
 		}
-		if i == n {
-			return n
-		}
+		// The last word may overlap bytes that are known to be clean.
 		if m := jsonUnsafe(load64(b, n-8)); m != 0 {
 			return n - 8 + bits.TrailingZeros64(m)>>3
 		}
 		return n
 	}
-	for i, c := range b {
-		if c-0x20 >= 0x60 || c == '"' || c == '\\' {
-			return i
-		}
+	if n == 0 {
+		return n
+	}
+	if m := jsonUnsafe(short(b)); m != 0 {
+		return place(bits.TrailingZeros64(m)>>3, n)
 	}
 	return n
 }
@@ -82,125 +102,161 @@ func JSONUnsafe(b []byte) int {
 // stands as it is.
 func AppendJSONString(dst, s []byte) []byte {
 	n, k := len(s), len(dst)
+	if n > 64 || cap(dst)-k < n+2 {
+		return appendJSONLong(dst, s)
+	}
+	// Test and copy in one pass; where the test fails the copy is void.
+	out := dst[:k+n+2]
+	out[k] = '"'
+	out[k+n+1] = '"'
+	o := out[k+1:]
+	var bad uint64
+	if n >= 8 {
+		for i := 0; i < n-8; i += 8 {
+			w := load64(s, i)
+			store64(o, i, w)
+			bad |= rawUnsafe(w)
+		}
+		w := load64(s, n-8)
+		store64(o, n-8, w)
+		bad |= rawUnsafe(w)
+	} else if n >= 4 {
+		w, v := load32(s, 0), load32(s, n-4)
+		store32(o, 0, w)
+		store32(o, n-4, v)
+		bad = rawUnsafe(w | v<<32)
+	} else if n > 0 {
+		w := short(s)
+		o[0] = byte(w)
+		o[n>>1] = byte(w >> 8)
+		o[n-1] = byte(w >> 16)
+		bad = rawUnsafe(w)
+	}
+	if bad&highs != 0 {
+		return appendJSONLong(dst, s)
+	}
+	return out
+}
+
+// appendJSONLong appends any string.
+func appendJSONLong(dst, s []byte) []byte {
+	if JSONUnsafe(s) != len(s) {
+		dst, _ = appendJSONEscaped(dst, s)
+		return dst
+	}
+	n, k := len(s), len(dst)
 	if cap(dst)-k < n+2 {
 		dst = slices.Grow(dst, n+2)
 	}
-	if n > 64 {
-		if JSONUnsafe(s) != n {
-			dst, _ = appendJSONSlow(dst, s)
-			return dst
-		}
-		out := dst[:k+n+2]
-		out[k] = '"'
-		copy(out[k+1:], s)
-		out[k+n+1] = '"'
-		return out
-	}
-	// Short strings: test and copy word by word in one pass.
-	out := dst[:k+n+2]
-	o := out[k : k+n+2]
-	o[0] = '"'
-	o[n+1] = '"'
-	body := o[1 : n+1]
-	var bad uint64
-	if n >= 8 {
-		for i := 0; i <= n-8; i += 8 {
-			w := load64(s, i)
-			bad |= jsonUnsafe(w)
-			binary.LittleEndian.PutUint64(body[i:], w)
-		}
-		w := load64(s, n-8)
-		bad |= jsonUnsafe(w)
-		binary.LittleEndian.PutUint64(body[n-8:], w)
-	} else if n >= 4 {
-		lo, hi := load32(s, 0), load32(s, n-4)
-		bad = jsonUnsafe(uint64(lo) | uint64(hi)<<32)
-		binary.LittleEndian.PutUint32(body, lo)
-		binary.LittleEndian.PutUint32(body[n-4:], hi)
-	} else {
-		for i, c := range s {
-			if c-0x20 >= 0x60 || c == '"' || c == '\\' {
-				bad = 1
-				break
-			}
-			body[i] = c
-		}
-	}
-	if bad != 0 {
-		dst, _ = appendJSONSlow(dst[:k], s)
-		return dst
-	}
-	return out
+	dst = dst[:k+n+2]
+	dst[k] = '"'
+	copy(dst[k+1:], s)
+	dst[k+n+1] = '"'
+	return dst
 }
 
 // AppendJSONStringCount is [AppendJSONString] that also returns how many bytes
 // were replaced by U+FFFD.
 func AppendJSONStringCount(dst, s []byte) ([]byte, int) {
 	if JSONUnsafe(s) != len(s) {
-		return appendJSONSlow(dst, s)
+		return appendJSONEscaped(dst, s)
 	}
 	return AppendJSONString(dst, s), 0
 }
 
 const hexDigits = "0123456789abcdef"
 
-func appendJSONSlow(dst, s []byte) ([]byte, int) {
-	dst = slices.Grow(dst, len(s)+16)
+// shortEscape holds the letter of a two-byte escape, or 0.
+var shortEscape = [0x60]byte{'"': '"', '\\': '\\', '\n': 'n', '\r': 'r', '\t': 't', '\b': 'b', '\f': 'f'}
+
+// appendJSONEscaped appends a string that holds something to escape or bytes from
+// 0x80 up.
+func appendJSONEscaped(dst, s []byte) ([]byte, int) {
+	if !IsASCII(s) && !utf8.Valid(s) {
+		return appendJSONInvalid(dst, s)
+	}
+	n, k := len(s), len(dst)
+	// Room for s, the quotes, a word that is written whole and not all used, and
+	// one escape; more escapes check for theirs.
+	const slack = 24
+	if cap(dst)-k < n+n/8+slack {
+		dst = slices.Grow(dst, n+n/8+slack)
+	}
+	o := dst[:cap(dst)]
+	o[k] = '"'
+	k++
+	for i := 0; i < n; {
+		var c byte
+		if i <= n-8 {
+			w := load64(s, i)
+			if k+8 > len(o) {
+				panic("scan: no room") // cannot be: slack
+			}
+			store64(o, k, w)
+			m := jsonSpecial(w)
+			if m == 0 {
+				i += 8
+				k += 8
+				continue
+			}
+			clean := bits.TrailingZeros64(m) >> 3
+			i += clean
+			k += clean
+			c = s[i]
+		} else {
+			c = s[i]
+			if c >= 0x20 && c != '"' && c != '\\' {
+				o[k] = c
+				i++
+				k++
+				continue
+			}
+		}
+		i++
+		if e := shortEscape[c]; e != 0 {
+			o[k], o[k+1] = '\\', e
+			k += 2
+		} else {
+			o[k], o[k+1], o[k+2], o[k+3] = '\\', 'u', '0', '0'
+			o[k+4], o[k+5] = hexDigits[c>>4], hexDigits[c&15]
+			k += 6
+		}
+		if len(o)-k < n-i+slack/2 {
+			o = slices.Grow(o[:k], n-i+(n-i)/2+slack)
+			o = o[:cap(o)]
+		}
+	}
+	o[k] = '"'
+	return o[:k+1], 0
+}
+
+// appendJSONInvalid appends a string that is not valid UTF-8.
+func appendJSONInvalid(dst, s []byte) ([]byte, int) {
 	dst = append(dst, '"')
 	replaced := 0
-	// Valid text, the usual case, needs to stop at specials only.
-	valid := utf8.Valid(s)
 	for {
-		var n int
-		if valid {
-			n = JSONSpecial(s)
-		} else {
-			n = JSONUnsafe(s)
-		}
+		n := JSONUnsafe(s)
 		dst = append(dst, s[:n]...)
 		if n == len(s) {
 			return append(dst, '"'), replaced
 		}
 		c := s[n]
-		s = s[n+1:]
-		switch {
-		case c == '"' || c == '\\':
-			dst = append(dst, '\\', c)
-		case c == '\n':
-			dst = append(dst, '\\', 'n')
-		case c == '\r':
-			dst = append(dst, '\\', 'r')
-		case c == '\t':
-			dst = append(dst, '\\', 't')
-		case c == '\b':
-			dst = append(dst, '\\', 'b')
-		case c == '\f':
-			dst = append(dst, '\\', 'f')
-		case c < 0x20:
-			dst = append(dst, '\\', 'u', '0', '0', hexDigits[c>>4], hexDigits[c&15])
-		default:
-			// Not valid as a whole: take the rune if it is, else one byte.
-			if size := runeSize(c, s); size > 0 {
-				dst = append(dst, c)
-				dst = append(dst, s[:size]...)
-				s = s[size:]
-			} else {
+		if c >= 0x80 {
+			if r, size := utf8.DecodeRune(s[n:]); r == utf8.RuneError && size == 1 {
 				dst = append(dst, "\uFFFD"...)
 				replaced++
+				s = s[n+1:]
+			} else {
+				dst = append(dst, s[n:n+size]...)
+				s = s[n+size:]
 			}
+			continue
+		}
+		s = s[n+1:]
+		if e := shortEscape[c]; e != 0 {
+			dst = append(dst, '\\', e)
+		} else {
+			dst = append(dst, '\\', 'u', '0', '0', hexDigits[c>>4], hexDigits[c&15])
 		}
 	}
-}
-
-// runeSize returns how many bytes of rest complete the rune that c begins, or 0
-// where c begins none. c is at least 0x80.
-func runeSize(c byte, rest []byte) int {
-	var p [utf8.UTFMax]byte
-	p[0] = c
-	n := copy(p[1:], rest)
-	r, size := utf8.DecodeRune(p[:1+n])
-	if r == utf8.RuneError && size <= 1 {
-		return 0
-	}
-	return size - 1
 }

@@ -4,7 +4,11 @@ import "math"
 
 // digits8 reads eight decimal digits from w, the first one lowest.
 func digits8(w uint64) (v uint64, ok bool) {
-	w ^= 0x30 * ones
+	return values8(w ^ 0x30*ones)
+}
+
+// values8 is digits8 of digits without their 0x30.
+func values8(w uint64) (v uint64, ok bool) {
 	if (w|(w+0x76*ones))&highs != 0 {
 		return 0, false
 	}
@@ -21,6 +25,11 @@ func ParseUint(b []byte) (v uint64, ok bool) {
 	n := len(b)
 	if n == 0 || n > 20 {
 		return 0, false
+	}
+	if n >= 4 && n < 8 {
+		// Two halves that overlap, shifted so that the number ends in the last byte.
+		s := 64 - 8*uint(n)
+		return values8((load32(b, n-4)<<32 | load32(b, 0)<<s) ^ 0x30*ones<<s)
 	}
 	if n >= 8 {
 		if v, ok = digits8(load64(b, 0)); !ok {

@@ -179,6 +179,23 @@ func TestTwins(t *testing.T) {
 			check(t, b, b1(b, 0), b1(b, 1), 'q')
 		}
 	}
+	// A quote at every place of an escaped string, and strings of escapes only, into
+	// buffers of every room.
+	for n := range 70 {
+		for i := range n + 1 {
+			s := []byte(strings.Repeat("x", i) + "\"" + strings.Repeat("y", n-i))
+			if got, want := string(AppendJSONString(nil, s)), strconv.Quote(string(s)); got != want {
+				t.Fatalf("AppendJSONString(%q) = %s", s, got)
+			}
+		}
+		ctl := bytes.Repeat([]byte{1}, n)
+		for room := range 100 {
+			got := AppendJSONString(make([]byte, 0, room), ctl)
+			if want := `"` + strings.Repeat(`\u0001`, n) + `"`; string(got) != want {
+				t.Fatalf("AppendJSONString(%q) = %s", ctl, got)
+			}
+		}
+	}
 	// Every byte at every place of an otherwise clean string.
 	for n := 1; n < 40; n++ {
 		for i := range n {
@@ -250,21 +267,45 @@ func BenchmarkJSON(b *testing.B) {
 	dst := make([]byte, 0, 4096)
 	for _, n := range []int{3, 7, 12, 20, 40, 120, 1000} {
 		s := benchText(n)
-		run := func(name string, f func()) {
-			b.Run(fmt.Sprintf("%s/%d", name, n), func(b *testing.B) {
-				b.SetBytes(int64(n))
-				b.ReportAllocs()
-				for range b.N {
-					f()
-				}
-			})
-		}
-		run("special", func() { sinkInt = JSONSpecial(s) })
-		run("unsafe", func() { sinkInt = JSONUnsafe(s) })
-		run("plain", func() { sinkInt = plainJSONSpecial(s, true) })
-		run("append", func() { dst = AppendJSONString(dst[:0], s) })
-		run("copy", func() { dst = append(append(append(dst[:0], '"'), s...), '"') })
-		run("strconv", func() { dst = strconv.AppendQuote(dst[:0], string(s)) })
+		// Direct loops: a closure would cost as much as the shortest strings.
+		name := func(f string) string { return fmt.Sprintf("%s/%d", f, n) }
+		b.Run(name("special"), func(b *testing.B) {
+			b.SetBytes(int64(n))
+			for range b.N {
+				sinkInt = JSONSpecial(s)
+			}
+		})
+		b.Run(name("unsafe"), func(b *testing.B) {
+			b.SetBytes(int64(n))
+			for range b.N {
+				sinkInt = JSONUnsafe(s)
+			}
+		})
+		b.Run(name("plain"), func(b *testing.B) {
+			b.SetBytes(int64(n))
+			for range b.N {
+				sinkInt = plainJSONSpecial(s, true)
+			}
+		})
+		b.Run(name("append"), func(b *testing.B) {
+			b.SetBytes(int64(n))
+			b.ReportAllocs()
+			for range b.N {
+				dst = AppendJSONString(dst[:0], s)
+			}
+		})
+		b.Run(name("copy"), func(b *testing.B) {
+			b.SetBytes(int64(n))
+			for range b.N {
+				dst = append(append(append(dst[:0], '"'), s...), '"')
+			}
+		})
+		b.Run(name("strconv"), func(b *testing.B) {
+			b.SetBytes(int64(n))
+			for range b.N {
+				dst = strconv.AppendQuote(dst[:0], string(s))
+			}
+		})
 	}
 	s := []byte("C:\\Windows\\System32\\svchost.exe -k \"netsvcs\"")
 	b.Run("append/path", func(b *testing.B) {
