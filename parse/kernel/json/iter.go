@@ -48,7 +48,7 @@ func (it *Iter) Next(key *[]byte, value *parse.Value) bool {
 		if it.raw[i] != '"' {
 			return false
 		}
-		end, escaped := closingQuote(it.raw, i+1)
+		end, escaped := closingQuote(it.raw, i+1, false)
 		if end < 0 {
 			return false
 		}
@@ -65,12 +65,12 @@ func (it *Iter) Next(key *[]byte, value *parse.Value) bool {
 	switch c := it.raw[i]; {
 	case c == '"':
 		var escaped bool
-		if end, escaped = closingQuote(it.raw, i+1); end >= 0 {
+		if end, escaped = closingQuote(it.raw, i+1, false); end >= 0 {
 			*value = parse.BytesValue(it.unescaped(i+1, end, escaped))
 			end++
 		}
 	case c == '{' || c == '[':
-		if end = closingBracket(it.raw, i); end >= 0 {
+		if end = closingBracket(it.raw, i, false); end >= 0 {
 			k := parse.KindObject
 			if c == '[' {
 				k = parse.KindArray
@@ -136,9 +136,9 @@ func tokenEnd(b []byte, i int) int {
 	return i
 }
 
-// closingQuote returns the index of the quote that ends the string from i on, or -1
-// if there is none or a control character comes first.
-func closingQuote(b []byte, i int) (end int, escaped bool) {
+// closingQuote returns the index of the quote that ends the string from i on, or -1 if
+// there is none, or if line is set and a line break comes first.
+func closingQuote(b []byte, i int, line bool) (end int, escaped bool) {
 	for {
 		for i <= len(b)-8 {
 			m := special(load64(b, i))
@@ -151,25 +151,27 @@ func closingQuote(b []byte, i int) (end int, escaped bool) {
 		for i < len(b) && b[i] >= 0x20 && b[i] != '"' && b[i] != '\\' {
 			i++
 		}
-		if i >= len(b) || b[i] < 0x20 {
+		switch {
+		case i >= len(b) || b[i] == '\n' && line:
 			return -1, false
-		}
-		if b[i] == '"' {
+		case b[i] == '"':
 			return i, escaped
+		case b[i] == '\\':
+			escaped = true
+			i++
 		}
-		escaped = true
-		i += 2
+		i++
 	}
 }
 
 // closingBracket returns the index behind the bracket that closes the one at i,
-// whatever their kinds, or -1.
-func closingBracket(b []byte, i int) int {
+// whatever their kinds, or -1. With line no string goes over a line break.
+func closingBracket(b []byte, i int, line bool) int {
 	level := 0
 	for i < len(b) {
 		switch b[i] {
 		case '"':
-			end, _ := closingQuote(b, i+1)
+			end, _ := closingQuote(b, i+1, line)
 			if end < 0 {
 				return -1
 			}

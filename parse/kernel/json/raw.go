@@ -87,7 +87,7 @@ func (w *rewriter) space(i int) int {
 
 // stringEnd returns the index of the quote that closes the string from i on.
 func (w *rewriter) stringEnd(i int) int {
-	i, _ = closingQuote(w.src, i)
+	i, _ = closingQuote(w.src, i, false)
 	return i
 }
 

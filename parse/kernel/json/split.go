@@ -111,7 +111,7 @@ func (s *splitter) run() {
 		if i >= len(s.data) {
 			return
 		}
-		if lines {
+		if lines && i >= len(limit) {
 			limit = s.data[:lineEnd(s.data, i)]
 		}
 		switch s.data[i] {
@@ -136,20 +136,16 @@ func (s *splitter) run() {
 			}
 			end := w.end
 			if s.o.Framed && i == firstByte(s.data) {
-				end = len(s.data)
-				for end > 0 && s.data[end-1] <= ' ' {
-					end--
-				}
+				end = trimmed(s.data, i, len(s.data))
 			} else if end == 0 {
-				end = closingBracket(limit, i)
+				end = closingBracket(limit, i, true)
 			}
 			if end < 0 {
 				end = lineEnd(s.data, i)
-				c := errTruncated
-				if end < len(s.data) && !lines {
-					lines = true
+				if !lines {
+					lines, limit = true, s.data[:end]
 				}
-				if !s.broken(i, end, c) {
+				if !s.broken(i, end, errTruncated) {
 					return
 				}
 			} else if !s.item(i, end) {
@@ -178,13 +174,18 @@ func firstByte(data []byte) int {
 }
 
 // lineEnd returns the index of the line break that ends the line of i, white space
-// before it excluded.
+// before it excluded. It is above i if no white space stands there.
 func lineEnd(data []byte, i int) int {
 	end := len(data)
 	if n := bytes.IndexByte(data[i:], '\n'); n >= 0 {
 		end = i + n
 	}
-	for end > i && data[end-1] <= ' ' {
+	return trimmed(data, i, end)
+}
+
+// trimmed returns end without the white space before it, but not less than i.
+func trimmed(data []byte, i, end int) int {
+	for end > i && (data[end-1] == ' ' || data[end-1] == '\t' || data[end-1] == '\n' || data[end-1] == '\r') {
 		end--
 	}
 	return end
@@ -203,7 +204,7 @@ func (s *splitter) wrapper(data []byte, i int) (w wrapper) {
 		if i >= len(data) || data[i] != '"' {
 			break
 		}
-		end, escaped := closingQuote(data, i+1)
+		end, escaped := closingQuote(data, i+1, true)
 		if end < 0 {
 			break
 		}
@@ -219,7 +220,7 @@ func (s *splitter) wrapper(data []byte, i int) (w wrapper) {
 		}
 		switch data[i] {
 		case '"':
-			if end, _ = closingQuote(data, i+1); end < 0 {
+			if end, _ = closingQuote(data, i+1, true); end < 0 {
 				return w
 			}
 			end++
@@ -231,7 +232,7 @@ func (s *splitter) wrapper(data []byte, i int) (w wrapper) {
 			} else if !s.o.AnyEnvelope && (data[i] == '{' || objects || inner < len(data) && data[inner] == '[') {
 				return wrapper{}
 			}
-			if end = closingBracket(data, i); end < 0 {
+			if end = closingBracket(data, i, true); end < 0 {
 				return w
 			}
 		default:
@@ -285,17 +286,17 @@ func (s *splitter) elements(data []byte, i int, envelope []byte, name string) (e
 		case i >= len(data):
 			end, c = i, errTruncated
 		case data[i] == '{':
-			if end = closingBracket(data, i); end < 0 {
+			if end = closingBracket(data, i, false); end < 0 {
 				end, c = len(data), errTruncated
 			}
 		case data[i] == '[':
 			c = errNotObject
-			if end = closingBracket(data, i); end < 0 {
+			if end = closingBracket(data, i, false); end < 0 {
 				end, c = len(data), errTruncated
 			}
 		case data[i] == '"':
 			c = errNotObject
-			if end, _ = closingQuote(data, i+1); end < 0 {
+			if end, _ = closingQuote(data, i+1, false); end < 0 {
 				end, c = lineEnd(data, i), errTruncated
 			} else {
 				end++
