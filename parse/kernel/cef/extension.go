@@ -113,17 +113,14 @@ func (it *Iterator) Escaped() bool { return bytes.IndexByte(it.value, '\\') >= 0
 // a device sends its keys. One worker uses it; another uses its own (with a Clone
 // of the Keys).
 type Reader struct {
-	keys  *parse.Keys
+	order *order
 	stray []byte
 }
 
 // NewReader returns a Reader that finds the slots of native keys in keys, which it
 // uses alone from now on. With nil every key is without a slot.
 func NewReader(keys *parse.Keys) *Reader {
-	if keys == nil {
-		keys, _ = parse.NewKeys(nil, nil)
-	}
-	return &Reader{keys: keys}
+	return &Reader{order: newOrder(keys)}
 }
 
 // Stray is the text before the first key of the extension that was read last,
@@ -138,8 +135,8 @@ func (r *Reader) Stray() []byte { return r.stray }
 // what stood before it. Offsets count from the start of extension.
 func (r *Reader) Read(extension []byte, f *parse.Frame) error {
 	b := extension
-	keys := r.keys
-	keys.Begin()
+	o := r.order
+	o.begin()
 	r.stray = nil
 	start, eq := nextKey(b, 0, 0)
 	if start != 0 {
@@ -156,35 +153,60 @@ func (r *Reader) Read(extension []byte, f *parse.Frame) error {
 			return fail(errcat.SchemaViolation, i, "", "the extension has no key=value pair")
 		}
 	}
+	n, slot := o.guess(b, start)
+	if n == 0 {
+		slot = o.find(b[start:eq])
+	}
 	// esc is the first backslash at or after the current value.
 	esc := indexFrom(b, 0, '\\')
 	for {
 		if eq-start > parse.MaxKeyLength {
 			return fail(errcat.Oversize, start, "", "a key is longer than the limit")
 		}
-		key := b[start:eq:eq]
-		lo, end := eq+1, len(b)
-		next, nextEq := nextKey(b, lo, lo)
-		if next >= 0 {
-			end = next
+		// The value ends before the next key. The one that is expected is compared
+		// where it would stand; only others are looked at byte by byte.
+		i, j := eq+1, len(b)
+		next, nextEq, nextSlot := -1, -1, -1
+		if k := bytes.IndexByte(b[i:], '='); k >= 0 {
+			nextEq = i + k
+			next = nextEq - o.expected()
+			n = 0
+			if next > i && isBlank(b[next-1]) {
+				n, nextSlot = o.guess(b, next)
+			}
+			if n == 0 {
+				if next, nextEq = nextKey(b, i, nextEq); next >= 0 {
+					nextSlot = o.find(b[next:nextEq])
+				}
+			}
+			if next >= 0 {
+				j = next - 1
+			}
 		}
-		i, j := trim(b, lo, end)
-		var v parse.Value
-		if esc < i {
-			esc = indexFrom(b, i, '\\')
+		if i < j && (b[j-1] <= ' ' || b[i] <= ' ') {
+			i, j = trim(b, i, j)
 		}
+		if i > j {
+			i = j
+		}
+		v := b[i:j:j]
 		if esc < j {
-			v = parse.BytesValue(unescape(b[i:j:j], f))
-		} else {
-			v = parse.BytesValue(b[i:j:j])
+			if esc < i {
+				esc = indexFrom(b, i, '\\')
+			}
+			if esc < j {
+				v = unescape(v, f)
+			}
 		}
-		if !f.Put(keys.Slot(key), 0, key, v) {
+		if slot >= 0 && f.Slots[slot].IsZero() {
+			f.Slots[slot] = parse.BytesValue(v)
+		} else if !f.Put(slot, 0, b[start:eq:eq], parse.BytesValue(v)) {
 			return fail(errcat.Oversize, start, "", "more keys without a slot than the limit")
 		}
 		if next < 0 {
 			return nil
 		}
-		start, eq = next, nextEq
+		start, eq, slot = next, nextEq, nextSlot
 	}
 }
 

@@ -14,16 +14,14 @@ import (
 // keys without a slot are looked at byte by byte.
 func (r *Reader) fast(s *scanner, f *parse.Frame) (pairs int, err error) {
 	b := s.b[:s.end]
-	keys := r.keys
+	o := r.order
 	p := s.p
-	eq := indexFrom(b, p, '=')
-	slot, ok := r.key(b, p, eq)
-	if !ok {
+	eq, slot := r.key(b, p)
+	if eq < 0 {
 		return r.read(s, f)
 	}
 	esc := indexFrom(b, p, '\\') // the first backslash at or after p
 	for {
-		key := b[p:eq:eq]
 		i := eq + 1
 		var v parse.Value
 		var next int
@@ -61,41 +59,41 @@ func (r *Reader) fast(s *scanner, f *parse.Frame) (pairs int, err error) {
 		for next < len(b) && b[next] <= ' ' && s.f.class[b[next]]&(isSep|isBlank) != 0 {
 			next++
 		}
-		nextSlot, nextEq := -1, len(b)
+		nextSlot, nextEq := -1, -1
 		if next < len(b) {
-			nextEq = indexFrom(b, next, '=')
-			if nextSlot, ok = r.key(b, next, nextEq); !ok {
+			n := 0
+			if n, nextSlot = o.guess(b, next); n > 0 {
+				nextEq = next + n
+			} else if nextEq, nextSlot = r.key(b, next); nextEq < 0 {
 				// The value in hand may end elsewhere: it is read again.
-				keys.Begin()
 				s.p = p
 				n, err := r.read(s, f)
 				return pairs + n, err
 			}
 		}
-		if !f.Put(slot, 0, key, v) {
+		if slot >= 0 && f.Slots[slot].IsZero() {
+			f.Slots[slot] = v
+		} else if !f.Put(slot, 0, b[p:eq:eq], v) {
 			return pairs, fail(errcat.Oversize, p, "more keys without a slot than the limit")
 		}
 		pairs++
-		if next >= len(b) {
+		if nextEq < 0 {
 			return pairs, nil
 		}
 		p, eq, slot = next, nextEq, nextSlot
 	}
 }
 
-// key returns the slot of the key b[p:eq]; ok is false where that is no key.
-func (r *Reader) key(b []byte, p, eq int) (slot int, ok bool) {
-	if eq == len(b) || eq == p || eq-p > parse.MaxKeyLength {
-		return -1, false
+// key returns the index of the '=' behind the key that begins at p, and its slot; eq
+// is -1 where none begins there or it is too long.
+func (r *Reader) key(b []byte, p int) (eq, slot int) {
+	end := min(len(b), p+parse.MaxKeyLength+1)
+	eq = p
+	for eq < end && r.format.class[b[eq]]&isKey != 0 {
+		eq++
 	}
-	key := b[p:eq]
-	slot = r.keys.Slot(key)
-	if slot < 0 {
-		for _, c := range key {
-			if r.format.class[c]&isKey == 0 {
-				return -1, false
-			}
-		}
+	if eq == p || eq == end || b[eq] != '=' {
+		return -1, -1
 	}
-	return slot, true
+	return eq, r.order.find(b[p:eq])
 }

@@ -11,7 +11,7 @@ import (
 // keys. One worker uses it; another uses its own (with a Clone of the Keys).
 type Reader struct {
 	format *Format
-	keys   *parse.Keys
+	order  *order
 	words  int
 	runs   [][2]int // stray text, as ranges of data
 	stray  []byte
@@ -23,10 +23,7 @@ const maxKeptRuns = 1024
 // NewReader returns a Reader that finds the slots of native keys in keys, which it
 // uses alone from now on. With nil every key is without a slot.
 func (f *Format) NewReader(keys *parse.Keys) *Reader {
-	if keys == nil {
-		keys, _ = parse.NewKeys(nil, nil)
-	}
-	return &Reader{format: f, keys: keys}
+	return &Reader{format: f, order: newOrder(keys)}
 }
 
 // Stray returns what belonged to no pair in the text that was read last: how many
@@ -48,7 +45,7 @@ func (r *Reader) Read(data []byte, f *parse.Frame) error {
 		r.runs = nil
 	}
 	r.runs = r.runs[:0]
-	r.keys.Begin()
+	r.order.begin()
 	s := newScanner(r.format, data)
 	pairs, err := 0, error(nil)
 	if r.format.fast {
@@ -100,7 +97,7 @@ func (r *Reader) read(s *scanner, f *parse.Frame) (pairs int, err error) {
 		if len(key) > parse.MaxKeyLength {
 			return pairs, fail(errcat.Oversize, s.keyStart, "a key is longer than the limit")
 		}
-		if !f.Put(r.keys.Slot(key), 0, key, v) {
+		if !f.Put(r.order.find(key), 0, key, v) {
 			return pairs, fail(errcat.Oversize, s.keyStart, "more keys without a slot than the limit")
 		}
 	}

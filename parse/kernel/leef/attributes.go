@@ -185,17 +185,14 @@ func (it *Iterator) Escaped() bool { return bytes.IndexByte(it.value, '\\') >= 0
 // sends its keys. One worker uses it; another uses its own (with a Clone of the
 // Keys).
 type Reader struct {
-	keys  *parse.Keys
+	order *order
 	stray []byte
 }
 
 // NewReader returns a Reader that finds the slots of native keys in keys, which it
 // uses alone from now on. With nil every key is without a slot.
 func NewReader(keys *parse.Keys) *Reader {
-	if keys == nil {
-		keys, _ = parse.NewKeys(nil, nil)
-	}
-	return &Reader{keys: keys}
+	return &Reader{order: newOrder(keys)}
 }
 
 // Stray is the text before the first key of what was read last, which belongs to no
@@ -212,8 +209,8 @@ func (r *Reader) Stray() []byte { return r.stray }
 func (r *Reader) Read(attributes, delimiter []byte, f *parse.Frame) error {
 	s := newSplitter(attributes, delimiter)
 	b := attributes
-	keys := r.keys
-	keys.Begin()
+	o := r.order
+	o.begin()
 	r.stray = nil
 	start, eq := s.first()
 	if eq < 0 {
@@ -228,30 +225,60 @@ func (r *Reader) Read(attributes, delimiter []byte, f *parse.Frame) error {
 		i, j := trim(b, i, start)
 		r.stray = b[i:j:j]
 	}
+	n, slot := o.guess(b, start)
+	if n == 0 {
+		slot = o.find(b[start:eq])
+	}
 	// esc is the first backslash at or after the current value.
 	esc := indexFrom(b, 0, '\\')
+	tab := len(s.delim) == 1 && s.delim[0] == '\t'
 	for {
 		if eq-start > parse.MaxKeyLength {
 			return fail(errcat.Oversize, start, "", "a key is longer than the limit")
 		}
-		key := b[start:eq:eq]
-		lo := eq + 1
-		end, next, nextEq := s.next(lo)
-		i, j := trim(b, lo, end)
-		if esc < i {
-			esc = indexFrom(b, i, '\\')
+		i := eq + 1
+		j, next, nextEq, nextSlot := len(b), -1, -1, -1
+		n = 0
+		if tab {
+			// The usual case: one tab and the key that is expected behind it.
+			if k := bytes.IndexByte(b[i:], '\t'); k >= 0 {
+				j = i + k
+				next = j + 1
+				if n, nextSlot = o.guess(b, next); n > 0 {
+					nextEq = next + n
+				}
+			} else {
+				n, next = 1, -1
+			}
+		}
+		if n == 0 {
+			if j, next, nextEq = s.next(i); next >= 0 {
+				if n, nextSlot = o.guess(b, next); n == 0 {
+					nextSlot = o.find(b[next:nextEq])
+				}
+			}
+		}
+		if i < j && (b[j-1] <= ' ' || b[i] <= ' ') {
+			i, j = trim(b, i, j)
 		}
 		v := b[i:j:j]
 		if esc < j {
-			v = unescape(v, s.delim, f)
+			if esc < i {
+				esc = indexFrom(b, i, '\\')
+			}
+			if esc < j {
+				v = unescape(v, s.delim, f)
+			}
 		}
-		if !f.Put(keys.Slot(key), 0, key, parse.BytesValue(v)) {
+		if slot >= 0 && f.Slots[slot].IsZero() {
+			f.Slots[slot] = parse.BytesValue(v)
+		} else if !f.Put(slot, 0, b[start:eq:eq], parse.BytesValue(v)) {
 			return fail(errcat.Oversize, start, "", "more keys without a slot than the limit")
 		}
 		if next < 0 {
 			return nil
 		}
-		start, eq = next, nextEq
+		start, eq, slot = next, nextEq, nextSlot
 	}
 }
 
