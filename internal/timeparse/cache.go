@@ -16,8 +16,12 @@ type Cache struct {
 	buf      [48]byte
 	pre, suf int
 	digits   int // of the fraction; 0: the text had none
-	result   Result
-	base     int64 // result.Nanos without the fraction
+	// What followed: the end (ahead below its length) or text that the time could
+	// have gone on into. A zone with an offset is the longest that is looked at.
+	after  [12]byte
+	ahead  int
+	result Result
+	base   int64 // result.Nanos without the fraction
 
 	// Wall times from zoneFrom up to zoneTo are at zoneOffset in zone, beyond doubt.
 	zone                         *time.Location
@@ -46,7 +50,7 @@ func (k *Cache) Parse(l *Layout, text []byte, c *Context) (Result, error) {
 	if c == nil {
 		c = &noContext
 	}
-	if k.layout == l && k.textZone == c.Zone {
+	if k.layout == l && k.textZone == c.Zone && k.ahead == 0 {
 		if r, ok := k.hit(text, c); ok {
 			return r, nil
 		}
@@ -59,9 +63,7 @@ func (k *Cache) Parse(l *Layout, text []byte, c *Context) (Result, error) {
 	if n != len(text) {
 		return Result{}, ErrSyntax
 	}
-	if f.year != 0 && !f.hasAbs && f.hour < 24 { // fields were used
-		k.keepText(l, text, c, &f, r)
-	}
+	k.keepText(l, text, n, c, &f, r)
 	return r, nil
 }
 
@@ -70,20 +72,40 @@ func (k *Cache) ParsePrefix(l *Layout, text []byte, c *Context) (Result, int, er
 	if c == nil {
 		c = &noContext
 	}
+	if k.layout == l && k.textZone == c.Zone {
+		n := k.pre + k.digits + k.suf
+		if rest := len(text) - n; rest == k.ahead || rest > k.ahead && k.ahead == len(k.after) {
+			if string(text[n:n+k.ahead]) == string(k.after[:k.ahead]) {
+				if r, ok := k.hit(text[:n], c); ok {
+					return r, n, nil
+				}
+			}
+		}
+	}
 	var f fields
 	r, n, err := l.parse(text, c, k, &f)
 	if err != nil {
 		return Result{}, 0, err
 	}
+	if l.kind != kindRFC2822 || n == len(text) { // its comment may be long
+		k.keepText(l, text, n, c, &f, r)
+	}
 	return r, n, nil
 }
 
-func (k *Cache) keepText(l *Layout, text []byte, c *Context, f *fields, r Result) {
+// keepText remembers the time that is text[:n].
+func (k *Cache) keepText(l *Layout, text []byte, n int, c *Context, f *fields, r Result) {
+	if f.year == 0 || f.hasAbs || f.hour > 23 {
+		return // a fast path, an epoch, or an hour that the fraction may not follow
+	}
+	k.ahead = copy(k.after[:], text[n:])
+	text = text[:n]
 	pre, suf := len(text), 0
 	if f.fracAt > 0 {
 		pre, suf = f.fracAt, len(text)-f.fracEnd
 	}
 	if pre+suf > len(k.buf) {
+		k.layout = nil
 		return
 	}
 	copy(k.buf[:], text[:pre])

@@ -35,7 +35,7 @@ func ParseDuration(text []byte) (nanos int64, ok bool) {
 			n++
 		}
 		if n > 0 && n < len(b) && b[n] == ':' {
-			rest, ok := clock(b, n, v)
+			rest, ok := colons(b, n, v)
 			if !ok || total+rest < total || total+rest > 1<<63 {
 				return 0, false
 			}
@@ -139,8 +139,8 @@ func durationUnit(b []byte) (unit uint64, size int) {
 	return 0, 0
 }
 
-// clock reads ":MM:SS" with an optional fraction at b[i:], to the end of b.
-func clock(b []byte, i int, hours uint64) (uint64, bool) {
+// colons reads ":MM:SS" with an optional fraction at b[i:], to the end of b.
+func colons(b []byte, i int, hours uint64) (uint64, bool) {
 	const maxHours = 1 << 63 / uint64(3600e9)
 	if i+6 > len(b) || b[i+3] != ':' || hours > maxHours {
 		return 0, false

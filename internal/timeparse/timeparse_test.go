@@ -575,12 +575,15 @@ func FuzzLayouts(f *testing.F) {
 		l := layouts[j]
 		c := &Context{Now: testNow, Zone: berlin}
 		var k Cache
-		for _, s := range []string{s, s2, s} {
+		for _, s := range []string{s, s2, s, s + s2, s + " " + s2, s, s + s2} {
 			r, err := l.Parse([]byte(s), c)
 			if rk, errk := k.Parse(l, []byte(s), c); rk != r || errk != err {
 				t.Fatalf("%v %q: cache %v %v, want %v %v", l, s, rk, errk, r, err)
 			}
 			rp, n, errp := l.ParsePrefix([]byte(s), c)
+			if rk, nk, errk := k.ParsePrefix(l, []byte(s), c); rk != rp || nk != n || errk != errp {
+				t.Fatalf("%v %q: cached prefix %v %d %v, want %v %d %v", l, s, rk, nk, errk, rp, n, errp)
+			}
 			if n < 0 || n > len(s) || err == nil && (errp != nil || rp != r || n != len(s)) {
 				t.Fatalf("%v %q: prefix %v %d %v, want %v", l, s, rp, n, errp, r)
 			}
@@ -695,6 +698,30 @@ func BenchmarkParse(b *testing.B) {
 	b.Run("berlin/std", func(b *testing.B) {
 		for range b.N {
 			sinkTime, _ = time.ParseInLocation(time.DateTime, "2026-01-02 15:04:05.123", berlin)
+		}
+	})
+}
+
+func BenchmarkPrefix(b *testing.B) {
+	text := []byte("Jan  2 15:04:05 host app[1]: text")
+	l := mustCompile(b, "syslog")
+	c := &Context{Now: testNow}
+	b.Run("syslog", func(b *testing.B) {
+		for range b.N {
+			sinkResult, _, _ = l.ParsePrefix(text, c)
+		}
+	})
+	b.Run("syslog/cache", func(b *testing.B) {
+		var k Cache
+		for range b.N {
+			sinkResult, _, _ = k.ParsePrefix(l, text, c)
+		}
+	})
+	b.Run("syslog/miss", func(b *testing.B) {
+		var k Cache
+		for i := range b.N {
+			text[14] = '0' + byte(i)&7
+			sinkResult, _, _ = k.ParsePrefix(l, text, c)
 		}
 	})
 }
