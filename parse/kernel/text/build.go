@@ -11,7 +11,7 @@ import (
 // Compilation has three steps. Each pattern is read (syntax.go) and laid out as a
 // small non-deterministic program, one instruction for each literal byte. Then the
 // programs of all patterns are walked together: a state is the ordered list of
-// instructions that may come next, states with equal lists are one node, and a node's
+// instructions that may come next, states with equal lists are one, and a state's
 // edges are literal text (by first byte) and captures (by type and slot). The result is
 // a prefix tree whose equal suffixes are shared.
 
@@ -24,13 +24,15 @@ type Pattern struct {
 // Set is a compiled set of patterns. It never changes and is safe for concurrent use.
 type Set struct {
 	patterns []Pattern
-	nodes    []node
-	edges    []edge
+	nodes    []node   // nodes[0] is the first
+	choices  []choice // of nodes with more than one way out
+	searches []search // of captures that stop at one of several literals
+	layouts  []*layout
 	names    []string // by slot, if the Set numbered them itself
 	width    int      // one more than the largest slot
-	maxCaps  int      // most captures on one path
 	shadowed []int    // indices of patterns that can never match
 
+	scratch   sync.Pool // *scratch
 	seen      sync.Pool // *[]uint64: which literals a large search has met
 	exhausted atomic.Uint64
 }
@@ -55,8 +57,27 @@ type inst struct {
 	cap       *capture
 }
 
+// state is a node under construction. What leads out of it is tried in this order: the
+// literal that begins with the next byte, the end of the text, the captures, and last
+// the end of a pattern that need not match to the end.
+type state struct {
+	join           bool // more than one way leads here
+	accept, prefix int32
+	lits           []literal // by first byte
+	caps           []edge
+}
+
+// edge is a capture on the way from a state to others.
+type edge struct {
+	cap   *capture
+	min   int       // least length
+	next  int32     // after the value; of a search: after the longest value, or -1
+	terms []literal // what a search stops at, longest first
+}
+
 type compiler struct {
 	set      *Set
+	all      []state
 	prog     []inst
 	slotOf   func(string) int
 	states   map[string]int32
@@ -97,11 +118,12 @@ func Compile(patterns []Pattern, slotOf func(name string) int) (*Set, error) {
 		starts = append(starts, start)
 	}
 	c.mark = make([]int32, len(c.prog))
-	c.node(c.closure(starts, false), false)
+	c.state(c.closure(starts, false), false)
 	if c.err != nil {
 		return nil, c.err
 	}
-	c.finish()
+	s.shadowed = c.findShadowed()
+	c.lower()
 	return s, nil
 }
 
@@ -149,7 +171,6 @@ func (c *compiler) add(i int) (int32, error) {
 			return 0, patternError(pat, i, off, problem, meant)
 		}
 	}
-	c.set.maxCaps = max(c.set.maxCaps, p.caps)
 	return start, nil
 }
 
@@ -270,29 +291,29 @@ func (c *compiler) closure(pcs []int32, space bool) []int32 {
 	return out
 }
 
-// node returns the node of the state whose closure is pcs; nodes[0] is the first.
-func (c *compiler) node(pcs []int32, space bool) int32 {
+// state returns the state whose closure is pcs; 0 is the first.
+func (c *compiler) state(pcs []int32, space bool) int32 {
 	key := make([]byte, 0, 4*len(pcs))
 	for _, pc := range pcs {
 		key = binary.LittleEndian.AppendUint32(key, uint32(pc))
 	}
 	if n, ok := c.states[string(key)]; ok {
-		c.set.nodes[n].join = true
+		c.all[n].join = true
 		return n
 	}
-	id := int32(len(c.set.nodes))
+	id := int32(len(c.all))
 	c.states[string(key)] = id
-	c.set.nodes = append(c.set.nodes, node{})
+	c.all = append(c.all, state{})
 	if c.err != nil {
 		return id
 	}
-	if len(c.set.nodes) > c.maxNodes {
+	if len(c.all) > c.maxNodes {
 		pat := c.patternOf(pcs[0])
 		c.err = patternError(&c.set.patterns[pat], pat, 0, "too many combinations of alternatives", "split the pattern")
 		return id
 	}
 
-	n := node{accept: -1, prefix: -1}
+	n := state{accept: -1, prefix: -1}
 	type group struct {
 		key  string
 		cap  *capture
@@ -349,19 +370,15 @@ func (c *compiler) node(pcs []int32, space bool) int32 {
 			succ = c.closure(succ, b == ' ')
 		}
 		last := label[len(label)-1]
-		n.firsts = append(n.firsts, label[0])
-		n.lits = append(n.lits, literal{text: string(label), next: c.node(succ, last == ' ')})
+		n.lits = append(n.lits, literal{text: string(label), next: c.state(succ, last == ' ')})
 	}
 	for _, g := range caps {
-		e := c.edge(g.cap, g.pcs)
-		n.caps = append(n.caps, int32(len(c.set.edges)))
-		c.set.edges = append(c.set.edges, e)
+		n.caps = append(n.caps, c.edge(g.cap, g.pcs))
 	}
-	c.set.nodes[id] = n.withJoin(c.set.nodes[id].join)
+	n.join = c.all[id].join
+	c.all[id] = n
 	return id
 }
-
-func (n node) withJoin(j bool) node { n.join = n.join || j; return n }
 
 // onlyByte reports the byte that is the one way out of the state.
 func (c *compiler) onlyByte(pcs []int32) (byte, bool) {
@@ -398,12 +415,12 @@ func (c *capture) key() string {
 
 // edge makes the edge of a capture after which the patterns go on at pcs.
 func (c *compiler) edge(cp *capture, pcs []int32) edge {
-	e := edge{typ: cp.typ, slot: cp.slot, class: cp.class, layout: cp.layout, next: -1}
+	e := edge{cap: cp, next: -1}
 	if !cp.empty && cp.typ != tRest {
 		e.min = 1
 	}
 	if cp.typ != tUntil && !(cp.isClass() && cp.typ != tToken) {
-		e.next = c.node(c.closure(pcs, false), false)
+		e.next = c.state(c.closure(pcs, false), false)
 		return e
 	}
 	// A search: what follows ends the capture. Literals that could stand inside it are
@@ -438,15 +455,12 @@ func (c *compiler) edge(cp *capture, pcs []int32) edge {
 		}
 	}
 	if len(tail) > 0 {
-		e.next = c.node(c.closure(tail, false), false)
+		e.next = c.state(c.closure(tail, false), false)
 	}
 	sort.SliceStable(terms, func(i, j int) bool { return len(terms[i].lit) > len(terms[j].lit) })
 	for _, t := range terms {
 		space := t.lit[len(t.lit)-1] == ' '
-		e.terms = append(e.terms, literal{text: t.lit, next: c.node(c.closure(t.pcs, space), space)})
-	}
-	if len(e.terms) > 1 {
-		e.trie = newTrie(e.terms)
+		e.terms = append(e.terms, literal{text: t.lit, next: c.state(c.closure(t.pcs, space), space)})
 	}
 	return e
 }

@@ -2,87 +2,405 @@ package text
 
 import (
 	"bytes"
+	"encoding/binary"
 	"math"
 
 	"github.com/penstock-dev/penstock/internal/scan"
 	"github.com/penstock-dev/penstock/parse"
 )
 
-// A node is a place in the prefix tree. What leads out of it is tried in this order:
-// the literal that begins with the next byte, the end of the text, the captures, and
-// last the end of a pattern that need not match to the end.
-type node struct {
-	op             nodeOp
-	join           bool // more than one way leads here
-	accept, prefix int32
-	firsts         []byte // first byte of each of lits
-	lits           []literal
-	caps           []int32 // indices of edges
+// span is what a node took.
+type span struct {
+	start, end uint32
+	what       uint32 // the node, and one of the marks below
+	num        uint32 // of markInt and markIPv4
 }
 
-type nodeOp uint8
-
+// What is known of a value beyond its text.
 const (
-	nodeAny  nodeOp = iota
-	nodeLit         // one literal, nothing else
-	nodeLits        // several literals, nothing else
-	nodeCap         // one capture, nothing else
-	nodeEnd         // the end of a pattern, nothing else
+	markInt  = 1 << 28 // num is its value and its text is canonical
+	markIPv4 = 2 << 28 // num is the address
+	markIPv6 = 3 << 28 // a canonical address
+	markMask = 3 << 28
 )
 
-// literal is text in which a space stands for one or more spaces or tabs.
-type literal struct {
-	text   string
-	next   int32
-	spaces bool // has a space
-	last   bool // ends with one
+// matcher is the state of one Match. It lives on the caller's stack and so holds its
+// captures, not a slice of them.
+type matcher struct {
+	set    *Set
+	text   []byte
+	n      int // captures in use
+	fuel   int // steps left
+	result int32
+	again  bool     // this is the second try
+	aside  *scratch // what few tries need, or nil
+	few    [fewCaptures]span
 }
 
-// edge is a capture.
-type edge struct {
-	typ    capType
-	min    uint8 // least length
-	single bool  // one term and no tail
-	slot   int32
-	next   int32 // node after the value; of a search: after the longest value, or -1
-	class  *class
-	layout *layout
-	terms  []literal // what a search stops at, longest first
-	trie   *trie     // of terms, if there are several
+const (
+	// Steps of the first try, which remembers no failures: fixed, and for each four
+	// bytes of the text.
+	firstFuel = 2048
+	// Budget of the second try: fixed, and for each byte.
+	baseFuel, byteFuel = 1 << 15, 4
+
+	memoBits    = 10
+	fewCaptures = 24
+)
+
+// scratch is borrowed from the Set's pool by those tries that need it.
+type scratch struct {
+	caps [MaxCaptures - fewCaptures]span // captures past few
+	memo [1 << memoBits]uint64           // places that are known to fail
 }
 
-func (c *compiler) finish() {
-	s := c.set
-	for i := range s.nodes {
-		n := &s.nodes[i]
-		for j := range n.lits {
-			n.lits[j].finish()
-		}
-		ends := n.accept >= 0 || n.prefix >= 0
-		switch {
-		case len(n.lits) == 1 && len(n.caps) == 0 && !ends:
-			n.op = nodeLit
-		case len(n.lits) > 0 && len(n.caps) == 0 && !ends:
-			n.op = nodeLits
-		case len(n.lits) == 0 && len(n.caps) == 1 && !ends:
-			n.op = nodeCap
-		case len(n.lits) == 0 && len(n.caps) == 0 && n.prefix < 0:
-			n.op = nodeEnd
+func (m *matcher) borrow() *scratch {
+	if m.aside == nil {
+		if m.aside, _ = m.set.scratch.Get().(*scratch); m.aside == nil {
+			m.aside = &scratch{}
 		}
 	}
-	for i := range s.edges {
-		e := &s.edges[i]
-		for j := range e.terms {
-			e.terms[j].finish()
-		}
-		e.single = len(e.terms) == 1 && e.next < 0
-	}
-	s.shadowed = findShadowed(s)
+	return m.aside
 }
 
-func (l *literal) finish() {
-	l.spaces = bytes.IndexByte([]byte(l.text), ' ') >= 0
-	l.last = l.text[len(l.text)-1] == ' '
+// take adds a capture.
+func (m *matcher) take(slot int32, sp span) {
+	if slot < 0 {
+		return
+	}
+	if m.n < fewCaptures {
+		m.few[m.n] = sp
+	} else {
+		m.borrow().caps[m.n-fewCaptures] = sp
+	}
+	m.n++
+}
+
+// Match finds the pattern that text matches and returns its ID. The captures of that
+// pattern are written into slots, which should have Slots elements; others stay as they
+// are, and so does every slot if no pattern matches. The values alias text.
+//
+// Spaces, tabs and line ends around the text are ignored. Match keeps nothing and
+// allocates nothing; it may be called from many goroutines.
+func (s *Set) Match(text []byte, slots []parse.Value) (id int, ok bool) {
+	for len(text) > 0 && isSpace(text[len(text)-1]) {
+		text = text[:len(text)-1]
+	}
+	for len(text) > 0 && isSpace(text[0]) {
+		text = text[1:]
+	}
+	if len(text) > math.MaxUint32 {
+		s.exhausted.Add(1)
+		return 0, false
+	}
+	m := matcher{set: s, text: text, fuel: firstFuel + len(text)/4}
+	ok = m.run(0, 0)
+	if !ok && m.fuel < 0 {
+		ok = m.retry()
+	}
+	if ok {
+		id = s.patterns[m.result].ID
+		few := m.few[:min(m.n, fewCaptures)]
+		for i := range few {
+			setValue(slots, s, &few[i], text)
+		}
+		for i := fewCaptures; i < m.n; i++ {
+			setValue(slots, s, &m.aside.caps[i-fewCaptures], text)
+		}
+	}
+	if m.aside != nil {
+		s.scratch.Put(m.aside)
+	}
+	return id, ok
+}
+
+func isSpace(c byte) bool { return c == ' ' || c == '\t' || c == '\r' || c == '\n' }
+
+// retry tries a second time, with the whole budget and a memory of what failed.
+func (m *matcher) retry() bool {
+	clear(m.borrow().memo[:])
+	m.again = true
+	m.n = 0
+	m.fuel = baseFuel + byteFuel*len(m.text)
+	ok := m.run(0, 0)
+	if !ok && m.fuel < 0 {
+		m.set.exhausted.Add(1)
+	}
+	return ok
+}
+
+// run matches from the node and position on, to the end. Failing, it leaves m.n as it
+// was.
+func (m *matcher) run(at int32, pos int) bool {
+	had := m.n
+	if m.walk(at, pos) {
+		return true
+	}
+	m.n = had
+	return false
+}
+
+func (m *matcher) walk(at int32, pos int) bool {
+	text := m.text
+	nodes := m.set.nodes
+	for {
+		n := &nodes[at]
+		if m.fuel--; m.fuel < 0 {
+			return false
+		}
+		if n.join && m.again && !m.enter(at, pos) {
+			return false
+		}
+		lit := &n.lit
+		end := pos
+		sp := span{what: uint32(at)}
+		switch n.op {
+		case stepLiteral:
+			goto literal
+		case stepClass:
+			end = n.class.span(text, pos)
+			m.fuel -= (end - pos) >> 3
+			if end-pos < int(n.min) {
+				return false
+			}
+		case stepAll:
+			if end = len(text); end-pos < int(n.min) {
+				return false
+			}
+		case stepFind:
+			from := pos + int(n.min)
+			if from > len(text) {
+				return false
+			}
+			var after int
+			if end, after = lit.find(text, from, len(text)); end < 0 {
+				m.fuel -= (len(text) - pos) >> 4
+				return false
+			}
+			m.fuel -= (end - pos) >> 4
+			if end > pos {
+				sp.start, sp.end = uint32(pos), uint32(end)
+				m.take(n.slot, sp)
+			}
+			at, pos = lit.next, after
+			continue
+		case stepSearch:
+			return m.search(uint32(at), n, pos)
+		case stepIP:
+			addr, size := scanIPv4(text[pos:])
+			if size > 0 {
+				sp.what |= markIPv4
+				sp.num = addr
+			} else {
+				var canonical bool
+				if size, canonical = scanIPv6(text[pos:]); size == 0 {
+					return false
+				}
+				if canonical {
+					sp.what |= markIPv6
+				}
+			}
+			end += size
+		case stepPort:
+			v := uint32(0)
+			for end < len(text) {
+				d := uint32(text[end] - '0')
+				if d > 9 {
+					break
+				}
+				if v = v*10 + d; v > 65535 {
+					return false
+				}
+				end++
+			}
+			if end == pos {
+				return false
+			}
+			if text[pos] != '0' || end == pos+1 {
+				sp.what |= markInt
+				sp.num = v
+			}
+		case stepInt:
+			if end < len(text) && (text[end] == '-' || text[end] == '+') {
+				end++
+			}
+			first := end
+			v := uint32(0)
+			for end < len(text) {
+				d := uint32(text[end] - '0')
+				if d > 9 {
+					break
+				}
+				v = v*10 + d
+				end++
+			}
+			if end == first {
+				return false
+			}
+			m.fuel -= (end - pos) >> 3
+			if end-pos <= 9 && first == pos && (text[pos] != '0' || end == pos+1) {
+				sp.what |= markInt
+				sp.num = v
+			}
+		case stepLiterals:
+			if lit = m.set.choices[n.index].literal(text, pos); lit == nil {
+				return false
+			}
+			goto literal
+		case stepChoice:
+			return m.choose(&m.set.choices[n.index], pos)
+		case stepEnd:
+			m.result = n.index
+			return pos == len(text) && n.index >= 0
+		default:
+			size := m.scan(n, text[pos:])
+			if size == 0 {
+				return false
+			}
+			m.fuel -= size >> 3
+			end += size
+		}
+		if end > pos {
+			sp.start, sp.end = uint32(pos), uint32(end)
+			m.take(n.slot, sp)
+		}
+		pos = end
+	literal:
+		at = lit.next
+		if lit.n == 0 {
+			continue
+		}
+		if pos+8 <= len(text) && lit.n <= 8 && binary.LittleEndian.Uint64(text[pos:])&lit.mask == lit.want {
+			pos += int(lit.n)
+			if lit.last {
+				for pos < len(text) && (text[pos] == ' ' || text[pos] == '\t') {
+					pos++
+				}
+			}
+			continue
+		}
+		if pos = lit.match(text, pos); pos < 0 {
+			return false
+		}
+	}
+}
+
+// scan reads the values of the less common types.
+func (m *matcher) scan(n *node, b []byte) int {
+	switch n.op {
+	case stepNumber:
+		return scanNumber(b)
+	case stepHex:
+		return scanHex(b)
+	case stepHost:
+		return scanHost(b)
+	case stepMAC:
+		return scanMAC(b)
+	case stepQuoted:
+		return scanQuoted(b)
+	case stepTime:
+		return m.set.layouts[n.index].span(b)
+	}
+	return 0
+}
+
+// choose tries all ways of c in their order.
+func (m *matcher) choose(c *choice, pos int) bool {
+	if l := c.literal(m.text, pos); l != nil {
+		if end := l.match(m.text, pos); end >= 0 && m.run(l.next, end) {
+			return true
+		}
+	}
+	if c.accept >= 0 && pos == len(m.text) && m.fuel >= 0 {
+		m.result = c.accept
+		return true
+	}
+	for _, at := range c.caps {
+		if m.run(at, pos) {
+			return true
+		}
+	}
+	if c.prefix >= 0 && m.fuel >= 0 {
+		m.result = c.prefix
+		return true
+	}
+	return false
+}
+
+// enter reports whether a node that several ways lead to is worth a visit: what was
+// tried from there once failed, or the match would be over.
+func (m *matcher) enter(at int32, pos int) bool {
+	key := uint64(at+1)<<32 | uint64(pos)
+	h := &m.aside.memo[key*0x9E3779B97F4A7C15>>(64-memoBits)]
+	if *h == key {
+		return false
+	}
+	*h = key
+	return true
+}
+
+// literal returns the literal of c that could stand at pos.
+func (c *choice) literal(text []byte, pos int) *literal {
+	b := byte(' ') // which the end of the text stands for
+	if pos < len(text) {
+		if b = text[pos]; b == '\t' {
+			b = ' '
+		}
+	}
+	if len(c.firsts) > 8 {
+		if i := bytes.IndexByte(c.firsts, b); i >= 0 {
+			return &c.lits[i]
+		}
+		return nil
+	}
+	for i, f := range c.firsts {
+		if f == b {
+			return &c.lits[i]
+		}
+	}
+	return nil
+}
+
+// search takes a value that ends at one of several literals, or where its class ends,
+// and goes on to the end.
+func (m *matcher) search(at uint32, n *node, pos int) bool {
+	s := &m.set.searches[n.index]
+	text := m.text
+	q := len(text)
+	if n.class != nil {
+		q = n.class.span(text, pos)
+		m.fuel -= (q - pos) >> 3
+	}
+	from := pos + int(n.min)
+	if from > q {
+		return false
+	}
+	if s.trie != nil {
+		if m.searchTerms(at, n, s, pos, from, q) {
+			return true
+		}
+	} else {
+		l := &s.terms[0]
+		p, after := l.find(text, from, q)
+		m.fuel -= (q - from) >> 4
+		if p >= 0 && m.leave(at, n, pos, p, l.next, after) {
+			return true
+		}
+	}
+	return s.tail >= 0 && m.fuel >= 0 && m.leave(at, n, pos, q, s.tail, q)
+}
+
+// leave takes the value between start and end and goes on at the node next.
+func (m *matcher) leave(at uint32, n *node, start, end int, next int32, pos int) bool {
+	had := m.n
+	if end > start {
+		m.take(n.slot, span{uint32(start), uint32(end), at, 0})
+	}
+	if m.run(next, pos) {
+		return true
+	}
+	m.n = had
+	return false
 }
 
 // match returns where the literal ends that text has at pos, or -1.
@@ -125,348 +443,6 @@ func (l *literal) matchSpaces(text []byte, pos int) int {
 	return pos
 }
 
-// span is what an edge took.
-type span struct {
-	start, end uint32
-	edge       int32
-	num        uint32 // the address if it is an IPv4 one, else notIPv4 or notCanonical
-	flag       uint8
-}
-
-// What span.flag says of an address.
-const (
-	flagIPv4 = iota
-	flagIPv6
-	flagOther // an IPv6 address that is written in another way, or has a zone
-)
-
-// matcher is the state of one Match. It lives on the caller's stack.
-type matcher struct {
-	set    *Set
-	text   []byte
-	caps   []span
-	n      int // caps in use
-	fuel   int // steps left
-	result int32
-	memo   *[memoSize]uint64 // states that are known to fail
-}
-
-const (
-	// Steps of the first try, which remembers no failures.
-	firstFuel = 2048
-	// Budget of the second try: fixed, and for each byte of the text.
-	baseFuel, byteFuel = 1 << 15, 4
-	memoSize           = 1024
-
-	fewCaptures = 24
-)
-
-// Match finds the pattern that text matches and returns its ID. The captures of that
-// pattern are written into slots, which should have Slots elements; others stay as they
-// are, and so does every slot if no pattern matches. The values alias text.
-//
-// Spaces, tabs and line ends around the text are ignored. Match keeps nothing and
-// allocates nothing; it may be called from many goroutines.
-func (s *Set) Match(text []byte, slots []parse.Value) (id int, ok bool) {
-	for len(text) > 0 && isSpace(text[len(text)-1]) {
-		text = text[:len(text)-1]
-	}
-	for len(text) > 0 && isSpace(text[0]) {
-		text = text[1:]
-	}
-	if s.maxCaps > fewCaptures {
-		return s.matchMany(text, slots)
-	}
-	var caps [fewCaptures]span
-	m := matcher{set: s, text: text, caps: caps[:], fuel: firstFuel + len(text)/4}
-	return m.match(slots)
-}
-
-func (s *Set) matchMany(text []byte, slots []parse.Value) (id int, ok bool) {
-	var caps [MaxCaptures]span
-	m := matcher{set: s, text: text, caps: caps[:], fuel: firstFuel + len(text)/4}
-	return m.match(slots)
-}
-
-func isSpace(c byte) bool { return c == ' ' || c == '\t' || c == '\r' || c == '\n' }
-
-func (m *matcher) match(slots []parse.Value) (id int, ok bool) {
-	if len(m.text) > math.MaxUint32 {
-		m.set.exhausted.Add(1)
-		return 0, false
-	}
-	ok = m.run(0, 0)
-	if !ok && m.fuel < 0 {
-		ok = m.again()
-	}
-	if !ok {
-		return 0, false
-	}
-	for i := range m.caps[:m.n] {
-		c := &m.caps[i]
-		e := &m.set.edges[c.edge]
-		if int(e.slot) < len(slots) {
-			m.value(&slots[e.slot], e, c)
-		}
-	}
-	return m.set.patterns[m.result].ID, true
-}
-
-// again tries a second time, with the whole budget and a memory of what failed.
-func (m *matcher) again() bool {
-	var memo [memoSize]uint64
-	m.memo = &memo
-	m.n = 0
-	m.fuel = baseFuel + byteFuel*len(m.text)
-	ok := m.run(0, 0)
-	if !ok && m.fuel < 0 {
-		m.set.exhausted.Add(1)
-	}
-	return ok
-}
-
-// run matches from the node and position on, to the end. Failing, it leaves m.n as it
-// was.
-func (m *matcher) run(at int32, pos int) bool {
-	text := m.text
-	had := m.n
-	for {
-		n := &m.set.nodes[at]
-		if m.fuel--; m.fuel < 0 {
-			break
-		}
-		if n.join && m.memo != nil {
-			return m.runJoin(at, n, pos, had)
-		}
-		switch n.op {
-		case nodeLit:
-			l := &n.lits[0]
-			if pos = l.match(text, pos); pos < 0 {
-				m.n = had
-				return false
-			}
-			at = l.next
-			continue
-		case nodeLits:
-			l := n.literal(text, pos)
-			if l == nil {
-				m.n = had
-				return false
-			}
-			if pos = l.match(text, pos); pos < 0 {
-				m.n = had
-				return false
-			}
-			at = l.next
-			continue
-		case nodeCap:
-			at, pos = m.capture(n.caps[0], pos)
-			if at >= 0 {
-				continue
-			}
-			if at == found {
-				return true
-			}
-			m.n = had
-			return false
-		case nodeEnd:
-			if pos == len(text) && n.accept >= 0 {
-				m.result = n.accept
-				return true
-			}
-			m.n = had
-			return false
-		}
-		if m.any(n, pos) {
-			return true
-		}
-		break
-	}
-	m.n = had
-	return false
-}
-
-// any tries all that leads out of n.
-func (m *matcher) any(n *node, pos int) bool {
-	if l := n.literal(m.text, pos); l != nil {
-		if end := l.match(m.text, pos); end >= 0 && m.run(l.next, end) {
-			return true
-		}
-	}
-	if n.accept >= 0 && pos == len(m.text) && m.fuel >= 0 {
-		m.result = n.accept
-		return true
-	}
-	had := m.n
-	for _, e := range n.caps {
-		at, end := m.capture(e, pos)
-		if at == found || at >= 0 && m.run(at, end) {
-			return true
-		}
-		m.n = had
-	}
-	if n.prefix >= 0 && m.fuel >= 0 {
-		m.result = n.prefix
-		return true
-	}
-	return false
-}
-
-// runJoin is run for a node that several ways lead to: what failed there once fails
-// again.
-func (m *matcher) runJoin(at int32, n *node, pos, had int) bool {
-	key := uint64(at+1)<<32 | uint64(pos)
-	h := &m.memo[key*0x9E3779B97F4A7C15>>(64-10)]
-	if *h == key {
-		m.n = had
-		return false
-	}
-	if m.any(n, pos) {
-		return true
-	}
-	*h = key
-	m.n = had
-	return false
-}
-
-// literal returns the literal of n that could stand at pos.
-func (n *node) literal(text []byte, pos int) *literal {
-	c := byte(' ') // which the end of the text stands for
-	if pos < len(text) {
-		if c = text[pos]; c == '\t' {
-			c = ' '
-		}
-	}
-	if len(n.firsts) > 8 {
-		if i := bytes.IndexByte(n.firsts, c); i >= 0 {
-			return &n.lits[i]
-		}
-		return nil
-	}
-	for i, f := range n.firsts {
-		if f == c {
-			return &n.lits[i]
-		}
-	}
-	return nil
-}
-
-// Answers of capture that are no node.
-const (
-	failed = -1
-	found  = -2 // the whole rest matched
-)
-
-func (m *matcher) keep(edge, start, end int) {
-	if m.set.edges[edge].slot >= 0 {
-		m.caps[m.n] = span{start: uint32(start), end: uint32(end), edge: int32(edge)}
-		m.n++
-	}
-}
-
-// capture takes the value of an edge at pos and returns the node and position after it.
-func (m *matcher) capture(edge int32, pos int) (at int32, end int) {
-	e := &m.set.edges[edge]
-	text := m.text[pos:]
-	n := 0
-	var num uint32
-	var flag uint8
-	switch e.typ {
-	case tIP:
-		if num, n = scanIPv4(text); n == 0 {
-			canonical := false
-			if n, canonical = scanIPv6(text); canonical {
-				flag = flagIPv6
-			} else {
-				flag = flagOther
-			}
-		}
-	case tPort:
-		_, n = scanPort(text)
-	case tInt:
-		n = scanInt(text)
-	case tToken:
-		n = e.class.span(text, 0)
-		m.fuel -= n >> 3
-		if n == 0 && e.min == 0 {
-			return e.next, pos
-		}
-	case tRest:
-		n = len(text)
-		if n == 0 {
-			return e.next, pos
-		}
-	case tNumber:
-		n = scanNumber(text)
-	case tHex:
-		n = scanHex(text)
-	case tHost:
-		n = scanHost(text)
-	case tMAC:
-		n = scanMAC(text)
-	case tQuoted:
-		n = scanQuoted(text)
-		m.fuel -= n >> 3
-	case tTime:
-		n = e.layout.span(text)
-		m.fuel -= n >> 3
-	default:
-		return m.search(edge, e, pos)
-	}
-	if n == 0 {
-		return failed, 0
-	}
-	if e.slot >= 0 {
-		m.caps[m.n] = span{uint32(pos), uint32(pos + n), edge, num, flag}
-		m.n++
-	}
-	return e.next, pos + n
-}
-
-// search takes the value of an edge that ends at a literal.
-func (m *matcher) search(edge int32, e *edge, pos int) (at int32, end int) {
-	text := m.text
-	q := len(text)
-	if e.class != nil {
-		q = e.class.span(text, pos)
-		m.fuel -= (q - pos) >> 3
-	}
-	from := pos + int(e.min)
-	if from > q {
-		return failed, 0
-	}
-	if e.single {
-		l := &e.terms[0]
-		p, after := l.find(text, from, q)
-		if p < 0 {
-			m.fuel -= (q - from) >> 4
-			return failed, 0
-		}
-		m.fuel -= (p - from) >> 4
-		m.keepSome(int(edge), pos, p)
-		return l.next, after
-	}
-	if len(e.terms) > 0 {
-		had := m.n
-		if m.searchTerms(int(edge), e, pos, from, q) {
-			return found, 0
-		}
-		m.n = had
-	}
-	if e.next < 0 || m.fuel < 0 {
-		return failed, 0
-	}
-	m.keepSome(int(edge), pos, q)
-	return e.next, q
-}
-
-// keepSome is keep for a value that may be empty and then is none.
-func (m *matcher) keepSome(edge, start, end int) {
-	if end > start {
-		m.keep(edge, start, end)
-	}
-}
-
 // find returns the first place of the literal in text that is not before from nor
 // after q, and where it ends there; or -1.
 func (l *literal) find(text []byte, from, q int) (p, end int) {
@@ -505,39 +481,42 @@ func (l *literal) find(text []byte, from, q int) (p, end int) {
 	return -1, 0
 }
 
-// value makes the value of a capture.
-func (m *matcher) value(v *parse.Value, e *edge, c *span) {
-	b := m.text[c.start:c.end]
-	switch e.typ {
-	case tIP:
-		switch c.flag {
-		case flagIPv4:
-			*v = parse.IPv4Value(c.num, b)
-			return
-		case flagIPv6:
-			*v = parse.RawValue(parse.KindIP, b)
+// setValue makes the value of a capture.
+func setValue(slots []parse.Value, s *Set, c *span, text []byte) {
+	n := &s.nodes[c.what&^markMask]
+	if int(n.slot) >= len(slots) {
+		return
+	}
+	v := &slots[n.slot]
+	b := text[c.start:c.end]
+	switch c.what & markMask {
+	case markInt:
+		*v = parse.IntText(int64(c.num), b)
+		return
+	case markIPv4:
+		*v = parse.IPv4Value(c.num, b)
+		return
+	case markIPv6:
+		*v = parse.RawValue(parse.KindIP, b)
+		return
+	}
+	switch n.op {
+	case stepInt, stepNumber:
+		if i, ok := canonicalInt(b); ok {
+			*v = parse.IntText(i, b)
 			return
 		}
-	case tInt, tPort:
-		if n, ok := canonicalInt(b); ok {
-			*v = parse.IntText(n, b)
-			return
-		}
-	case tNumber:
-		if n, ok := canonicalInt(b); ok {
-			*v = parse.IntText(n, b)
-			return
-		}
-		if jsonNumber(b) {
+		if n.op == stepNumber && jsonNumber(b) {
 			*v = parse.RawValue(parse.KindFloat, b)
 			return
 		}
-	case tQuoted:
+	case stepQuoted:
 		b = b[1 : len(b)-1]
-		*v = parse.BytesValue(b).WithFlags(parse.Quoted)
+		q := parse.BytesValue(b).WithFlags(parse.Quoted)
 		if bytes.IndexByte(b, '\\') >= 0 {
-			*v = v.WithFlags(parse.Escaped)
+			q = q.WithFlags(parse.Escaped)
 		}
+		*v = q
 		return
 	}
 	*v = parse.BytesValue(b)

@@ -1,16 +1,16 @@
 package text
 
 // findShadowed returns the patterns that no text can reach.
-func findShadowed(s *Set) []int {
-	reached := make([]bool, len(s.patterns))
-	seen := make([]bool, len(s.nodes))
+func (c *compiler) findShadowed() []int {
+	reached := make([]bool, len(c.set.patterns))
+	seen := make([]bool, len(c.all))
 	var visit func(int32)
 	visit = func(at int32) {
 		if at < 0 || seen[at] {
 			return
 		}
 		seen[at] = true
-		n := &s.nodes[at]
+		n := &c.all[at]
 		for _, l := range n.lits {
 			visit(l.next)
 		}
@@ -18,8 +18,8 @@ func findShadowed(s *Set) []int {
 			reached[n.accept] = true
 		}
 		covered := false // by a capture that takes any text; only the empty one is left
-		for _, i := range n.caps {
-			e := &s.edges[i]
+		for i := range n.caps {
+			e := &n.caps[i]
 			if covered && e.min > 0 {
 				continue
 			}
@@ -27,7 +27,7 @@ func findShadowed(s *Set) []int {
 				visit(t.next)
 			}
 			visit(e.next)
-			if e.takesAll(s) {
+			if c.takesAll(e) {
 				if covered = true; e.min == 0 || n.accept >= 0 {
 					return // the empty one is taken as well
 				}
@@ -37,9 +37,7 @@ func findShadowed(s *Set) []int {
 			reached[n.prefix] = true
 		}
 	}
-	if len(s.nodes) > 0 {
-		visit(0)
-	}
+	visit(0)
 	var out []int
 	for i, ok := range reached {
 		if !ok {
@@ -50,6 +48,10 @@ func findShadowed(s *Set) []int {
 }
 
 // takesAll reports whether the capture matches any text that is left, to its end.
-func (e *edge) takesAll(s *Set) bool {
-	return (e.typ == tRest || e.typ == tUntil) && e.next >= 0 && (s.nodes[e.next].accept >= 0 || s.nodes[e.next].prefix >= 0)
+func (c *compiler) takesAll(e *edge) bool {
+	if t := e.cap.typ; t != tRest && t != tUntil || e.next < 0 {
+		return false
+	}
+	n := &c.all[e.next]
+	return n.accept >= 0 || n.prefix >= 0
 }

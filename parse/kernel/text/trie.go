@@ -98,62 +98,55 @@ func (t *trie) longest(text []byte, pos int) (at int32, steps int) {
 // fewTerms is how many literals a search keeps track of on the stack.
 const fewTerms = 512
 
-// searchTerms looks for the first place of each literal of e, nearest first, and goes
+// searchTerms looks for the first place of each literal of s, nearest first, and goes
 // on there. It reports whether all the rest matched.
-func (m *matcher) searchTerms(edge int, e *edge, start, from, q int) bool {
-	if len(e.terms) > fewTerms {
+func (m *matcher) searchTerms(at uint32, n *node, s *search, start, from, q int) bool {
+	if len(s.terms) > fewTerms {
 		seen, _ := m.set.seen.Get().(*[]uint64)
 		if seen == nil {
 			seen = new([]uint64)
 		}
-		if n := (len(e.terms) + 63) / 64; cap(*seen) < n {
+		if n := (len(s.terms) + 63) / 64; cap(*seen) < n {
 			*seen = make([]uint64, n)
 		} else {
 			*seen = (*seen)[:n]
 			clear(*seen)
 		}
-		ok := m.searchSeen(edge, e, start, from, q, *seen)
+		ok := m.searchSeen(at, n, s, start, from, q, *seen)
 		m.set.seen.Put(seen)
 		return ok
 	}
 	var seen [fewTerms / 64]uint64
-	return m.searchSeen(edge, e, start, from, q, seen[:])
+	return m.searchSeen(at, n, s, start, from, q, seen[:])
 }
 
-func (m *matcher) searchSeen(edge int, e *edge, start, from, q int, seen []uint64) bool {
-	t := e.trie
+func (m *matcher) searchSeen(at uint32, n *node, s *search, start, from, q int, seen []uint64) bool {
+	t := s.trie
 	text := m.text
-	left := len(e.terms)
+	left := len(s.terms)
 	for p := from; p <= q; p++ {
-		if p < len(text) {
-			for p < q && !t.first[text[p]] {
-				p++
-			}
-			if p < len(text) && !t.first[text[p]] {
-				break // p == q
-			}
+		first := p
+		for p < len(text) && p < q && !t.first[text[p]] {
+			p++
 		}
-		if p == len(text) && !t.atEnd {
+		m.fuel -= 1 + (p-first)>>3
+		if p < len(text) && !t.first[text[p]] || p == len(text) && !t.atEnd {
+			break // p == q
+		}
+		leaf, steps := t.longest(text, p)
+		if m.fuel -= steps >> 3; m.fuel < 0 {
 			break
 		}
-		at, steps := t.longest(text, p)
-		m.fuel -= 1 + steps>>3
-		if m.fuel < 0 {
-			return false
-		}
-		for ; at >= 0; at = t.nodes[at].up {
-			i := t.nodes[at].term
+		for ; leaf >= 0; leaf = t.nodes[leaf].up {
+			i := t.nodes[leaf].term
 			if seen[i/64]&(1<<(i%64)) != 0 {
 				continue
 			}
 			seen[i/64] |= 1 << (i % 64)
-			l := &e.terms[i]
-			had := m.n
-			m.keepSome(edge, start, p)
-			if m.run(l.next, l.match(text, p)) {
+			l := &s.terms[i]
+			if m.leave(at, n, start, p, l.next, l.match(text, p)) {
 				return true
 			}
-			m.n = had
 			if left--; left == 0 {
 				return false
 			}
@@ -164,6 +157,5 @@ func (m *matcher) searchSeen(edge int, e *edge, start, from, q int, seen []uint6
 			}
 		}
 	}
-	m.fuel -= (q - from) >> 4
 	return false
 }
