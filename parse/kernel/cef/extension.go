@@ -246,6 +246,9 @@ func (r *Reader) ReadEvent(raw []byte, h *Header, f *parse.Frame) error {
 		at = h.Extension
 		err = r.Read(ext, f)
 	}
+	if err == nil {
+		return nil
+	}
 	var e *errcat.Error
 	if errors.As(err, &e) {
 		e.Offset += int64(at)
