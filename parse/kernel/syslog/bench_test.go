@@ -1,7 +1,6 @@
 package syslog
 
 import (
-	"github.com/penstock-dev/penstock/internal/timeparse"
 	"testing"
 	"time"
 
@@ -33,7 +32,7 @@ func BenchmarkParse(b *testing.B) {
 	for _, l := range benchLines {
 		raw := []byte(l.line)
 		b.Run(l.name+"/penstock", func(b *testing.B) {
-			p := Parser{Options: Options{Time: timeparse.Context{Now: benchNow}}}
+			p := Parser{Options: Options{Time: TimeContext{Now: benchNow}}}
 			var m Message
 			b.ReportAllocs()
 			b.SetBytes(int64(len(raw)))

@@ -7,6 +7,13 @@ import (
 	"github.com/penstock-dev/penstock/internal/timeparse"
 )
 
+// TimeContext and TimeResult name types of an internal package: what a time in a
+// header does not say, and a time that was read.
+type (
+	TimeContext = timeparse.Context
+	TimeResult  = timeparse.Result
+)
+
 // Message is what the header said, and the payload behind it. Every byte slice
 // is a part of the raw message that was parsed and lives as long as that does;
 // none may be written to. A Message holds no resources and can be reused for
@@ -25,7 +32,7 @@ type Message struct {
 	// without a year while Options has no Now, or an RFC 5424 TIMESTAMP that
 	// cannot be read.
 	HasTime  bool
-	Time     timeparse.Result
+	Time     TimeResult
 	TimeText []byte
 	// ClockMark is Cisco's mark in front of the time: '*' where the clock was
 	// never set, '.' where it was but has lost its reference, else 0.
@@ -56,12 +63,11 @@ type Message struct {
 }
 
 // Options are the limits and the context of times. The zero value works; it
-// has no Now, so times without a year are then kept as text only (see
-// [timeparse.Context]).
+// has no Now, so times without a year are then kept as text only.
 type Options struct {
 	// Time gives the moment to which a time without a year is the nearest, and
 	// the zone of times without one.
-	Time timeparse.Context
+	Time TimeContext
 	// MaxLen is the longest message in bytes, without trailing CR, LF and NUL.
 	// 0 means 1 MiB, below 0 no limit.
 	MaxLen int

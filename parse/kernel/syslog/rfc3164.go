@@ -8,8 +8,7 @@ import (
 
 // rfc3164 reads what follows the PRI in the RFC 3164 family, from raw[i:], and
 // reports whether it was any header. hasPRI tells whether a PRI stands in front;
-// without one only a time, an uptime or a sequence number followed by one of
-// them makes a header.
+// without one only a time or a sequence number followed by one makes a header.
 func (p *Parser) rfc3164(raw []byte, i int, hasPRI bool, m *Message) bool {
 	begin := i
 	i = skipBlank(raw, i)
@@ -20,7 +19,30 @@ func (p *Parser) rfc3164(raw []byte, i int, hasPRI bool, m *Message) bool {
 		}
 	}
 	p.afterTime(raw, j, m)
+	if !hasPRI && isDigit(m.first()) && !convincing(m) {
+		*m = Message{Payload: raw}
+		return false
+	}
 	return true
+}
+
+// first is the first byte of the time, 0 where there is none.
+func (m *Message) first() byte {
+	if len(m.TimeText) < 5 || m.TimeText[4] == ' ' || class[m.TimeText[4]]&cDigit != 0 {
+		return 0 // "2026 Jan" and an epoch are syslog's own
+	}
+	return m.TimeText[0]
+}
+
+// convincing reports whether more than an ISO time speaks for a syslog header.
+// Database, proxy and web server logs begin with such a time too, and the word
+// behind it is no host there.
+func convincing(m *Message) bool {
+	if m.AppName != nil || m.Sequence != nil || mnemonic(m.Payload, 0) {
+		return true
+	}
+	b := m.Payload
+	return m.Hostname != nil && len(b) > 4 && (b[0] == '{' || b[3] == ':' && isFormat(b[:3]) || b[4] == ':' && isFormat(b[:4]))
 }
 
 // cisco reads what Cisco devices put between PRI and time: a colon, up to two
@@ -32,7 +54,7 @@ func (p *Parser) rfc3164(raw []byte, i int, hasPRI bool, m *Message) bool {
 //	<187>: 2026 Jan  2 03:04:05 UTC: %ETHPORT-5-IF_UP: …
 //	<189>46: 1d02h: %SYS-5-RESTART: …
 func (p *Parser) cisco(raw []byte, i int, hasPRI bool, m *Message) int {
-	if i >= len(raw) || !hasPRI && !isDigit(raw[i]) {
+	if i >= len(raw) || !hasPRI && class[raw[i]]&(cAlpha|cDigit) == 0 {
 		return -1
 	}
 	var counter, sequence, host []byte

@@ -10,13 +10,12 @@ import (
 	"unsafe"
 
 	"github.com/penstock-dev/penstock/errcat"
-	"github.com/penstock-dev/penstock/internal/timeparse"
 	"github.com/penstock-dev/penstock/parse/kernel/syslog"
 )
 
 var (
 	now     = time.Date(2026, 2, 1, 0, 0, 0, 0, time.UTC)
-	options = &syslog.Options{Time: timeparse.Context{Now: now}}
+	options = &syslog.Options{Time: syslog.TimeContext{Now: now}}
 )
 
 // row is a line and what has to be read from it, written as text (see show).
@@ -149,7 +148,12 @@ var rfc3164Rows = []row{
 	{"no host, repeated", "<13>Jan  2 03:04:05 last message repeated 3 times", "pri=13 t=2026-01-02T03:04:05? | last message repeated 3 times"},
 	{"repeated", "<13>Jan  2 03:04:05 h last message repeated 3 times", "pri=13 t=2026-01-02T03:04:05? host=h | last message repeated 3 times"},
 	{"host only", "<13>Jan  2 03:04:05 h", "pri=13 t=2026-01-02T03:04:05? host=h | "},
-	{"level is no host", "2026-01-02 03:04:05 ERROR it failed", "t=2026-01-02T03:04:05 | ERROR it failed"},
+	{"level is no host", "<13>2026-01-02 03:04:05 ERROR it failed", "pri=13 t=2026-01-02T03:04:05 | ERROR it failed"},
+	{"application log is no header", "2026-01-02 03:04:05 ERROR it failed", "none | 2026-01-02 03:04:05 ERROR it failed"},
+	{"web log is no header", "2026-01-02 03:04:05 192.0.2.1 GET / 200", "none | 2026-01-02 03:04:05 192.0.2.1 GET / 200"},
+	{"nginx log is no header", "2026/01/02 03:04:05 [error] 1#1: x", "none | 2026/01/02 03:04:05 [error] 1#1: x"},
+	{"ISO, file, CEF", "2026-01-02T03:04:05Z h CEF:0|a|b", "t=2026-01-02T03:04:05Z host=h | CEF:0|a|b"},
+	{"ISO, file, mnemonic", "2026-01-02T03:04:05Z h  %FTD-6-430003: x", "t=2026-01-02T03:04:05Z host=h | %FTD-6-430003: x"},
 	{"level is no tag", "<13>Jan  2 03:04:05 h Error: it failed", "pri=13 t=2026-01-02T03:04:05? host=h | Error: it failed"},
 	{"no time, pid", "<30>sshd[123]: x", "pri=30 app=sshd pid=123 | x"},
 	{"no time, tag", "<30>dnsmasq: x", "pri=30 app=dnsmasq | x"},
@@ -199,6 +203,8 @@ var deviceRows = []row{
 	{"IOS, uptime only", "<189>00:00:46: %SYS-5-RESTART: x", "pri=189 up=00:00:46 | %SYS-5-RESTART: x"},
 	{"IOS, number only", "<189>46: %SYS-5-RESTART: x", "pri=189 seq=46 | %SYS-5-RESTART: x"},
 	{"IOS, file", "000123: *Mar  1 00:00:12.345: %SYS-5-CONFIG_I: x", "t=2026-03-01T00:00:12.345? mark=* seq=000123 | %SYS-5-CONFIG_I: x"},
+	{"IOS, file, origin id", "router1: Oct 21 2025 05:12:05.185 UTC: %SYS-5-CONFIG_P: x", "t=2025-10-21T05:12:05.185Z host=router1 | %SYS-5-CONFIG_P: x"},
+	{"a word and a time are text", "router1: Oct 21 05:12:05 x", "none | router1: Oct 21 05:12:05 x"},
 	{"numbers that are text", "46: 3 items", "none | 46: 3 items"},
 	{"NX-OS", "<187>: 2026 Jan  2 03:04:05 UTC: %ETHPORT-5-IF_UP: x", "pri=187 t=2026-01-02T03:04:05Z | %ETHPORT-5-IF_UP: x"},
 	{"NX-OS, host", "<187>2026 Jan  2 03:04:05 nx1 %ETHPORT-5-IF_UP: x", "pri=187 t=2026-01-02T03:04:05 host=nx1 | %ETHPORT-5-IF_UP: x"},
