@@ -1,0 +1,195 @@
+package ingest
+
+import (
+	"sync"
+	"sync/atomic"
+)
+
+// state is the end that an item has reached. Of several ends the largest counts.
+type state uint8
+
+const (
+	stateDelivered state = iota
+	stateShed
+	stateDead
+	stateFailed
+)
+
+// item is one event, reject or dead message on its way to its end.
+type item struct {
+	pack  uint16 // index in core.packs
+	state state
+}
+
+// ack is the acknowledgement of one chunk: who still has to answer, and how its items
+// ended. It lives longer than the chunk's memory where a sink answers late.
+type ack struct {
+	core       *core
+	prev, next *ack // ring of live ones, guarded by core.mu; next also links spare ones
+
+	// pending counts who still has to answer: the worker, each required sink, each
+	// batch of dead letters. Who brings it to zero finishes.
+	pending atomic.Int32
+
+	mu       sync.Mutex // guards what follows
+	src      *sourceState
+	done     func(Result)
+	messages int // what is in flight until the worker has published
+	items    []item
+	counted  bool // the worker has published
+	finished bool
+	filtered int
+	err      error
+}
+
+// newAck returns an ack for ch with one answer pending, the worker's. The caller holds
+// core.mu.
+func (c *core) newAck(src *sourceState, ch *Chunk) *ack {
+	a := c.spare
+	if a != nil {
+		c.spare = a.next
+	} else {
+		a = &ack{core: c}
+	}
+	a.src, a.done, a.messages = src, ch.Done, len(ch.Msgs)
+	a.counted, a.finished, a.filtered, a.err = false, false, 0, nil
+	a.pending.Store(1)
+	a.prev, a.next = c.live.prev, &c.live
+	a.prev.next, a.next.prev = a, a
+	return a
+}
+
+// publish is the worker's report: the items that the chunk became, which are now in
+// flight instead of its messages. It returns a slice for the next report.
+func (a *ack) publish(items []item, t *tally) []item {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.finished {
+		return items // given up meanwhile
+	}
+	room := a.items[:0]
+	a.items, a.counted, a.filtered = items, true, t.filtered
+	a.core.count(a.src, t)
+	return room
+}
+
+// mark notes that an item came to a worse end than delivered. It reports whether that
+// still counts.
+func (a *ack) mark(i int32, s state, err error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.finished {
+		return
+	}
+	if it := &a.items[i]; it.state < s {
+		it.state = s
+	}
+	if a.err == nil && (s == stateFailed || s == stateShed) {
+		a.err = err
+	}
+}
+
+// stateOf returns how item i stands.
+func (a *ack) item(i int32) item {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.finished {
+		return item{state: stateFailed}
+	}
+	return a.items[i]
+}
+
+// add announces n more answers. The caller has one pending itself.
+func (a *ack) add(n int) { a.pending.Add(int32(n)) }
+
+// answer is one of the pending answers.
+func (a *ack) answer() {
+	if a.pending.Add(-1) == 0 {
+		a.finish(false)
+	}
+}
+
+// finish settles the account. With giveUp everything that is not filtered has failed;
+// answers that come later find it finished.
+func (a *ack) finish(giveUp bool) {
+	a.mu.Lock()
+	if a.finished {
+		a.mu.Unlock()
+		return
+	}
+	a.finished = true
+	var r Result
+	c := a.core
+	c.mu.Lock()
+	l := &a.src.ledger
+	switch {
+	case !a.counted: // the worker never reported: the messages as such have failed
+		r.Failed = a.messages
+		l.InFlight -= int64(a.messages)
+		l.Failed += int64(a.messages)
+	default:
+		r.Filtered = a.filtered
+		l.InFlight -= int64(len(a.items))
+		for i := range a.items {
+			it := a.items[i]
+			s := it.state
+			if giveUp {
+				s = stateFailed
+			}
+			pl := &c.packs[it.pack].ledger
+			pl.InFlight--
+			switch s {
+			case stateDelivered:
+				r.Delivered++
+				pl.Delivered++
+			case stateShed:
+				r.Shed++
+				pl.Shed++
+			case stateDead:
+				r.DeadLettered++
+				pl.DeadLettered++
+			case stateFailed:
+				r.Failed++
+				pl.Failed++
+			}
+		}
+		l.Delivered += int64(r.Delivered)
+		l.Shed += int64(r.Shed)
+		l.DeadLettered += int64(r.DeadLettered)
+		l.Failed += int64(r.Failed)
+	}
+	a.prev.next, a.next.prev = a.next, a.prev
+	a.prev, a.next = nil, nil
+	c.mu.Unlock()
+	if r.Err = a.err; giveUp && r.Err == nil {
+		r.Err = errAborted
+	}
+	done := a.done
+	a.done, a.src, a.err = nil, nil, nil
+	if cap(a.items) > 1<<14 {
+		a.items = nil
+	}
+	a.mu.Unlock()
+
+	c.call(done, r)
+	if !giveUp {
+		c.mu.Lock()
+		a.next, c.spare = c.spare, a
+		c.mu.Unlock()
+	}
+}
+
+// giveUpAll settles everything that is still open.
+func (c *core) giveUpAll() int {
+	n := 0
+	for {
+		c.mu.Lock()
+		a := c.live.next
+		c.mu.Unlock()
+		if a == &c.live {
+			return n
+		}
+		a.finish(true)
+		n++
+	}
+}

@@ -1,0 +1,193 @@
+package ingest
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/penstock-dev/penstock/errcat"
+)
+
+// core is the part of a pipeline that does not depend on the event type: chunks, the
+// way to the workers, and the ledger.
+type core struct {
+	limits  Limits
+	free    chan *Chunk   // fixed free list
+	work    chan *Chunk   // room for every chunk, so that a send never blocks
+	abort   sync.Once     //
+	aborted chan struct{} // closed: nothing is delivered any more
+	now     func() time.Time
+	log     *logger
+	global  bool // one order over all sources
+
+	mu      sync.Mutex // guards what follows
+	closed  bool       // work is closed
+	seq     uint64
+	sources []*sourceState
+	packs   []packState
+	packIDs map[string]uint16
+	cats    [maxCategories]int64
+	panics  int64
+	begun   time.Time
+	elapsed time.Duration // set when Run has returned
+	live    ack           // ring of acknowledgements that are not finished
+	spare   *ack
+}
+
+// sourceState is what the pipeline knows of one source; guarded by core.mu.
+type sourceState struct {
+	index   int
+	name    string
+	seq     uint64
+	ledger  Ledger
+	bytes   int64
+	chunks  int64
+	skipped int64
+	running bool
+	ended   bool
+}
+
+func newCore(l Limits, chunks int) *core {
+	c := &core{
+		limits:  l,
+		free:    make(chan *Chunk, chunks),
+		work:    make(chan *Chunk, chunks),
+		aborted: make(chan struct{}),
+		packIDs: map[string]uint16{"": 0},
+		packs:   []packState{{}},
+	}
+	for range chunks {
+		c.free <- &Chunk{}
+	}
+	c.live.prev, c.live.next = &c.live, &c.live
+	return c
+}
+
+// fill prepares a free chunk for a source. Buffers are made here and not in newCore,
+// so that chunks that are never needed take no memory.
+func (c *core) fill(ch *Chunk) *Chunk {
+	if ch.home == nil {
+		ch.home = make([]byte, 0, c.limits.ChunkSize)
+	}
+	ch.Buf = ch.home[:0]
+	ch.maxMsg = c.limits.ChunkMsgs
+	ch.state = chunkFilling
+	return ch
+}
+
+// keptGrowth is how many times its size a chunk's buffer may have and still be kept.
+const keptGrowth = 4
+
+// recycle makes ch free again. Whoever calls it is the last who holds the chunk.
+func (c *core) recycle(ch *Chunk) {
+	poison(ch.Buf[:cap(ch.Buf)])
+	poison(ch.home[:cap(ch.home)])
+	if n := cap(ch.Buf); n > cap(ch.home) && n <= keptGrowth*c.limits.ChunkSize {
+		ch.home = ch.Buf
+	}
+	msgs, faults := ch.Msgs, ch.Faults
+	clear(msgs)
+	clear(faults)
+	if cap(msgs) > 2*c.limits.ChunkMsgs {
+		msgs = nil
+	}
+	if cap(faults) > 64 {
+		faults = nil
+	}
+	*ch = Chunk{home: ch.home[:0], Msgs: msgs[:0], Faults: faults[:0]}
+	c.free <- ch
+}
+
+// send counts the messages of ch as received and queues it. The order of the queue is
+// the order of the numbers, which is what ordered output needs to make progress.
+func (c *core) send(src *sourceState, ch *Chunk) error {
+	if ch == nil || ch.state != chunkFilling {
+		return errNotFilling
+	}
+	received := time.Time{}
+	bytes := 0
+	for i := range ch.Msgs {
+		m := &ch.Msgs[i]
+		bytes += len(m.Raw)
+		if m.Received.IsZero() {
+			if received.IsZero() {
+				received = c.now()
+			}
+			m.Received = received
+		}
+	}
+	c.mu.Lock()
+	if c.closed || src.ended {
+		c.mu.Unlock()
+		return ErrClosed
+	}
+	src.bytes += int64(bytes)
+	src.skipped += int64(ch.Skipped)
+	src.ledger.Received += int64(len(ch.Msgs) + ch.Joined)
+	src.ledger.Joined += int64(ch.Joined)
+	if len(ch.Msgs) == 0 {
+		c.mu.Unlock()
+		done := ch.Done
+		c.recycle(ch)
+		c.call(done, Result{})
+		return nil
+	}
+	src.ledger.InFlight += int64(len(ch.Msgs))
+	src.chunks++
+	ch.src, ch.state = src, chunkSent
+	ch.ack = c.newAck(src, ch)
+	if c.global {
+		ch.seq = c.seq
+		c.seq++
+	} else {
+		ch.seq = src.seq
+		src.seq++
+	}
+	c.work <- ch
+	c.mu.Unlock()
+	return nil
+}
+
+// close ends the input of the workers.
+func (c *core) close() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.closed {
+		c.closed = true
+		close(c.work)
+	}
+}
+
+// end refuses further chunks of src.
+func (c *core) end(src *sourceState) {
+	c.mu.Lock()
+	src.ended, src.running = true, false
+	c.mu.Unlock()
+}
+
+func (c *core) abortNow() { c.abort.Do(func() { close(c.aborted) }) }
+
+func (c *core) isAborted() bool {
+	select {
+	case <-c.aborted:
+		return true
+	default:
+		return false
+	}
+}
+
+// errAborted is the cause of what was given up at the end of the shutdown time.
+var errAborted = errcat.Newf(errcat.Timeout, errcat.StageDeliver, "the pipeline was stopped before this was delivered: %w", context.Canceled)
+
+// call runs a source's Done.
+func (c *core) call(done func(Result), r Result) {
+	if done == nil {
+		return
+	}
+	defer func() {
+		if v := recover(); v != nil {
+			c.panicked("a source's Done", v)
+		}
+	}()
+	done(r)
+}

@@ -1,0 +1,152 @@
+package ingest
+
+import (
+	"bytes"
+
+	"github.com/penstock-dev/penstock/errcat"
+)
+
+// JSONValues reads JSON values one after the other, with or without white space (or
+// the record separator of RFC 7464) between them. An object or array ends with its
+// last bracket; arrays stay one message. The values are not checked beyond that. What
+// cannot begin a value makes all bytes up to the next LF one bad message
+// (SCHEMA_VIOLATION). A value that the stream ends in is TRUNCATED.
+func JSONValues() Splitter { return &jsonValues{} }
+
+type jsonValues struct {
+	mode    jsonMode
+	depth   int  // open brackets
+	escaped bool // the last byte was a backslash in a string
+}
+
+type jsonMode uint8
+
+const (
+	jsonBetween jsonMode = iota
+	jsonNested           // within brackets, outside of strings
+	jsonString           // in a string
+	jsonScalar           // in a number or a literal
+	jsonBad              // up to the next LF
+)
+
+var (
+	errJSONStart = errcat.New(errcat.SchemaViolation, errcat.StageBuffer, "JSON: this does not begin a value")
+	errJSONShort = errcat.New(errcat.Truncated, errcat.StageBuffer, "JSON: the stream ends before the value does")
+)
+
+// jsonClass sorts the bytes that matter outside of strings.
+var jsonClass = func() (t [256]byte) {
+	t['"'] = 1
+	t['{'], t['['] = 2, 2
+	t['}'], t[']'] = 3, 3
+	return t
+}()
+
+func isJSONSpace(c byte) bool {
+	return c == ' ' || c == '\n' || c == '\r' || c == '\t' || c == 0x1e
+}
+
+func (j *jsonValues) Scan(p []byte) (int, bool) {
+	i := 0
+	for i < len(p) {
+		switch j.mode {
+		case jsonBetween:
+			switch c := p[i]; {
+			case isJSONSpace(c):
+				i++
+			case c == '{' || c == '[':
+				j.mode, j.depth = jsonNested, 1
+				i++
+			case c == '"':
+				j.mode = jsonString
+				i++
+			case c == '-' || c >= '0' && c <= '9' || c >= 'a' && c <= 'z':
+				j.mode = jsonScalar
+				i++
+			default:
+				j.mode = jsonBad
+			}
+		case jsonNested:
+			for i < len(p) && jsonClass[p[i]] == 0 {
+				i++
+			}
+			if i == len(p) {
+				return i, false
+			}
+			switch jsonClass[p[i]] {
+			case 1:
+				j.mode = jsonString
+			case 2:
+				j.depth++
+			case 3:
+				if j.depth--; j.depth == 0 {
+					return i + 1, true
+				}
+			}
+			i++
+		case jsonString:
+			if j.escaped {
+				j.escaped = false
+				i++
+				continue
+			}
+			n := endOfString(p[i:])
+			i += n
+			if i == len(p) {
+				return i, false
+			}
+			if p[i] == '\\' {
+				j.escaped = true
+				i++
+				continue
+			}
+			i++
+			if j.depth == 0 {
+				return i, true
+			}
+			j.mode = jsonNested
+		case jsonScalar:
+			switch c := p[i]; {
+			case c == '-' || c == '+' || c == '.' || c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z':
+				i++
+			default:
+				return i, true
+			}
+		case jsonBad:
+			n, ended := scanTo(p[i:], '\n')
+			i += n
+			if ended {
+				return i, true
+			}
+		}
+	}
+	return i, false
+}
+
+// endOfString returns the index of the first quote or backslash in p, or len(p).
+func endOfString(p []byte) int {
+	for i, c := range p {
+		if c == '"' || c == '\\' {
+			return i
+		}
+	}
+	return len(p)
+}
+
+func (j *jsonValues) Message(frame []byte, how FrameEnd) ([]byte, bool, error) {
+	mode := j.mode
+	*j = jsonValues{}
+	msg := bytes.TrimLeft(frame, " \r\n\t\x1e")
+	if how != TooLong {
+		msg = bytes.TrimRight(msg, " \r\n\t\x1e")
+	}
+	switch {
+	case mode == jsonBetween:
+		return nil, true, nil
+	case mode == jsonBad:
+		return msg, false, errJSONStart
+	case how == AtEOF && mode != jsonScalar:
+		return msg, false, errJSONShort
+	}
+	return msg, false, nil
+}

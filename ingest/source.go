@@ -1,0 +1,171 @@
+package ingest
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/penstock-dev/penstock/errcat"
+	"github.com/penstock-dev/penstock/parse"
+)
+
+// Source brings raw messages into a pipeline.
+//
+// Run fills chunks that it gets from out and sends them, until its input ends (nil),
+// fails (an error, which the pipeline's Run hands on) or ctx ends (anything; it counts
+// as an ordinary end). It returns soon after ctx ends. Run is called once. Where it
+// starts goroutines it waits for them: out must not be used after Run has returned.
+type Source interface {
+	Run(ctx context.Context, out *Emit) error
+}
+
+// Named is an optional interface of a Source: the name under which it is counted.
+type Named interface{ Name() string }
+
+// SourceFunc is a Source made of a function.
+type SourceFunc func(ctx context.Context, out *Emit) error
+
+// Run calls f.
+func (f SourceFunc) Run(ctx context.Context, out *Emit) error { return f(ctx, out) }
+
+// WithName gives a Source a name.
+func WithName(name string, s Source) Source { return namedSource{s, name} }
+
+type namedSource struct {
+	Source
+	name string
+}
+
+func (s namedSource) Name() string { return s.name }
+
+// Chunk is a piece of input: bytes and the messages cut out of them. It comes from
+// Emit.Chunk and belongs to the source until it is sent or discarded.
+type Chunk struct {
+	// Buf holds the bytes. It comes with length 0 and the capacity of
+	// Limits.ChunkSize. A source may replace it by a larger one for one large message;
+	// the pool forgets what has grown far beyond its size.
+	Buf []byte
+	// Msgs are the messages, in order. Their Raw are slices of Buf.
+	Msgs []parse.Message
+	// Faults names those of Msgs that the source knows to be bad. They are not parsed.
+	Faults []Fault
+	// Skipped counts what the framing left out, such as blank lines. It is no part of
+	// the ledger.
+	Skipped int
+	// Joined counts records that arrived as messages of their own and were merged into
+	// Msgs: all of them but one for each merged message.
+	Joined int
+	// Done, if set, is called exactly once after a successful Send, when every message
+	// of the chunk has reached its end in every required sink. It is called from any
+	// goroutine and must not block.
+	Done func(Result)
+
+	state  chunkState
+	src    *sourceState
+	ack    *ack
+	seq    uint64
+	maxMsg int
+	home   []byte // the buffer that the pool gave, kept while Buf is another one
+}
+
+type chunkState uint8
+
+const (
+	chunkFree chunkState = iota
+	chunkFilling
+	chunkSent
+)
+
+// Fault is one bad message of a chunk.
+type Fault struct {
+	Msg    int   // index in Msgs; Faults are in ascending order
+	Err    error // its category says why
+	Length int64 // bytes that the message had, if more than were kept; else 0
+}
+
+// Add copies m.Raw into the chunk and appends the message. It reports false, and does
+// nothing, if the chunk has messages and no room: send it and go on with the next.
+func (c *Chunk) Add(m parse.Message) bool {
+	if len(c.Msgs) > 0 && (len(c.Msgs) >= c.maxMsg || cap(c.Buf)-len(c.Buf) < len(m.Raw)) {
+		return false
+	}
+	start := len(c.Buf)
+	c.Buf = append(c.Buf, m.Raw...)
+	m.Raw = c.Buf[start:len(c.Buf):len(c.Buf)]
+	c.Msgs = append(c.Msgs, m)
+	return true
+}
+
+// Full reports whether the chunk has as many messages as it may.
+func (c *Chunk) Full() bool { return len(c.Msgs) >= c.maxMsg }
+
+// Result says how the messages of a chunk ended. It counts what the ledger counts:
+// each event, reject and dead message once, under the worst of its ends in the
+// required sinks.
+type Result struct {
+	Delivered, Filtered, Shed, DeadLettered, Failed int
+	// Err is the first cause of Failed or Shed.
+	Err error
+}
+
+// OK reports whether nothing is lost: what was not delivered was filtered or is safe
+// as a dead letter. A source then forgets the chunk; if not, it offers it again.
+func (r Result) OK() bool { return r.Failed == 0 && r.Shed == 0 }
+
+// Limits are the bounds that a source keeps, from the pipeline's Config.
+type Limits struct {
+	ChunkSize    int // bytes of a chunk's buffer
+	ChunkMsgs    int // messages in a chunk
+	MaxMessage   int // bytes of a message
+	KeepOversize int // bytes kept of a message that is longer
+}
+
+// ErrClosed is what Emit answers after the source or the pipeline has ended.
+var ErrClosed = errcat.New(errcat.Timeout, errcat.StageCollect, "the pipeline takes no more chunks")
+
+var errNotFilling = errors.New("ingest: this chunk was sent, discarded, or not made by Emit.Chunk")
+
+// Emit is a source's way into the pipeline. Safe for concurrent use.
+type Emit struct {
+	core *core
+	src  *sourceState
+	ctx  context.Context
+}
+
+// Limits returns the bounds that the source must keep.
+func (e *Emit) Limits() Limits { return e.core.limits }
+
+// Now is the pipeline's clock, for Message.Received.
+func (e *Emit) Now() time.Time { return e.core.now() }
+
+// Chunk returns an empty chunk. It blocks while none is free: that is how a slow sink
+// holds its sources back. The error means that the source should return.
+//
+// A goroutine that holds a chunk must not wait for a second one: if all did, none
+// would be sent.
+func (e *Emit) Chunk() (*Chunk, error) {
+	select {
+	case c := <-e.core.free:
+		return e.core.fill(c), nil
+	default:
+	}
+	select {
+	case c := <-e.core.free:
+		return e.core.fill(c), nil
+	case <-e.ctx.Done():
+		return nil, context.Cause(e.ctx)
+	case <-e.core.aborted:
+		return nil, ErrClosed
+	}
+}
+
+// Send hands c to the workers and never blocks. Without an error the chunk is no
+// longer the source's, and its Done will be called; with one it still is.
+func (e *Emit) Send(c *Chunk) error { return e.core.send(e.src, c) }
+
+// Discard gives back a chunk that is not going to be sent.
+func (e *Emit) Discard(c *Chunk) {
+	if c != nil && c.state == chunkFilling {
+		e.core.recycle(c)
+	}
+}
