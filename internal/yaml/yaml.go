@@ -1,0 +1,285 @@
+// Package yaml reads the small, safe part of YAML that packs and configuration use
+// into a tree that knows the place of everything. It refuses anchors, aliases, merge
+// keys, tags, several documents and repeated keys, and bounds size and depth.
+package yaml
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/goccy/go-yaml"
+	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/parser"
+)
+
+// Limits of a document.
+const (
+	MaxSize  = 4 << 20
+	MaxDepth = 64
+)
+
+// Kind is the shape of a Node.
+type Kind uint8
+
+// The kinds. A Null is an empty value.
+const (
+	Null Kind = iota
+	String
+	Int
+	Float
+	Bool
+	List
+	Map
+)
+
+func (k Kind) String() string {
+	return [...]string{"nothing", "text", "a number", "a number", "true or false", "a list", "a mapping"}[k]
+}
+
+// Node is one value of the document.
+type Node struct {
+	Kind      Kind
+	Text      string // scalars: the text as written, quotes removed
+	Items     []*Node
+	Pairs     []Pair // of a Map, in the order of the file
+	Line, Col int
+}
+
+// Pair is one entry of a Map.
+type Pair struct {
+	Key   *Node
+	Value *Node
+}
+
+// Get returns the value of key in a Map, or nil.
+func (n *Node) Get(key string) *Node {
+	if n == nil {
+		return nil
+	}
+	for _, p := range n.Pairs {
+		if p.Key.Text == key {
+			return p.Value
+		}
+	}
+	return nil
+}
+
+// Error is a fault with its place.
+type Error struct {
+	File      string
+	Line, Col int
+	Msg       string
+	Excerpt   string // the line of the file, without its end
+}
+
+func (e *Error) Error() string {
+	var b strings.Builder
+	if e.File != "" {
+		b.WriteString(e.File)
+		b.WriteByte(':')
+	}
+	fmt.Fprintf(&b, "%d:%d: %s", e.Line, e.Col, e.Msg)
+	if e.Excerpt != "" {
+		fmt.Fprintf(&b, "\n  %s\n  %s^", e.Excerpt, strings.Repeat(" ", max(0, min(e.Col-1, len(e.Excerpt)))))
+	}
+	return b.String()
+}
+
+// File is a parsed document with what is needed to report faults in it.
+type File struct {
+	Name  string
+	Root  *Node
+	lines []string
+}
+
+// Errorf returns a fault at n.
+func (f *File) Errorf(n *Node, format string, args ...any) *Error {
+	e := &Error{File: f.Name, Line: 1, Col: 1, Msg: fmt.Sprintf(format, args...)}
+	if n != nil {
+		e.Line, e.Col = n.Line, n.Col
+	}
+	if e.Line >= 1 && e.Line <= len(f.lines) {
+		e.Excerpt = strings.ReplaceAll(strings.TrimRight(f.lines[e.Line-1], "\r"), "\t", " ")
+		if len(e.Excerpt) > 160 {
+			e.Excerpt = e.Excerpt[:160] + " …"
+		}
+	}
+	return e
+}
+
+// Parse reads one document.
+func Parse(name string, src []byte) (*File, error) {
+	f := &File{Name: name}
+	if len(src) > MaxSize {
+		return nil, f.Errorf(nil, "the file has %d bytes, more than the limit of %d", len(src), MaxSize)
+	}
+	f.lines = strings.Split(string(src), "\n")
+	if err := f.checkDepth(src); err != nil {
+		return nil, err
+	}
+	doc, err := parser.ParseBytes(src, 0)
+	if err != nil {
+		var ye yaml.Error
+		if errors.As(err, &ye) && ye.GetToken() != nil && ye.GetToken().Position != nil {
+			p := ye.GetToken().Position
+			return nil, f.Errorf(&Node{Line: p.Line, Col: p.Column}, "%s", ye.GetMessage())
+		}
+		return nil, f.Errorf(nil, "%v", err)
+	}
+	var body ast.Node
+	for _, d := range doc.Docs {
+		if d.Body == nil {
+			continue
+		}
+		if body != nil {
+			return nil, f.Errorf(at(d.Body), "a second document: one file holds one")
+		}
+		body = d.Body
+	}
+	if body == nil {
+		return nil, f.Errorf(nil, "the file is empty")
+	}
+	f.Root, err = f.convert(body, 0)
+	if err != nil {
+		return nil, err
+	}
+	return f, nil
+}
+
+// checkDepth bounds flow nesting and indentation before the parser, which is
+// recursive, sees them.
+func (f *File) checkDepth(src []byte) error {
+	depth := 0
+	for _, c := range src {
+		switch c {
+		case '[', '{':
+			if depth++; depth > 16*MaxDepth {
+				return f.Errorf(nil, "brackets nested deeper than %d", 16*MaxDepth)
+			}
+		case ']', '}', '\n':
+			if c == '\n' || depth == 0 {
+				depth = 0
+			} else {
+				depth--
+			}
+		}
+	}
+	for i, l := range f.lines {
+		indent := len(l) - len(strings.TrimLeft(l, " -"))
+		if indent > 8*MaxDepth {
+			return f.Errorf(&Node{Line: i + 1, Col: 1}, "indented by %d, more than the limit of %d", indent, 8*MaxDepth)
+		}
+	}
+	return nil
+}
+
+func at(n ast.Node) *Node {
+	node := &Node{Line: 1, Col: 1}
+	if t := n.GetToken(); t != nil && t.Position != nil {
+		node.Line, node.Col = t.Position.Line, t.Position.Column
+	}
+	return node
+}
+
+func (f *File) convert(n ast.Node, depth int) (*Node, error) {
+	if n == nil {
+		return &Node{Kind: Null}, nil
+	}
+	out := at(n)
+	if depth > MaxDepth {
+		return nil, f.Errorf(out, "nested deeper than %d", MaxDepth)
+	}
+	switch n := n.(type) {
+	case *ast.NullNode:
+		out.Kind = Null
+	case *ast.BoolNode:
+		out.Kind, out.Text = Bool, n.GetToken().Value
+	case *ast.IntegerNode:
+		out.Kind, out.Text = Int, n.GetToken().Value
+	case *ast.FloatNode:
+		out.Kind, out.Text = Float, n.GetToken().Value
+	case *ast.StringNode:
+		out.Kind, out.Text = String, n.Value
+	case *ast.LiteralNode:
+		out.Kind, out.Text = String, n.Value.Value
+	case *ast.SequenceNode:
+		out.Kind = List
+		for _, v := range n.Values {
+			c, err := f.convert(v, depth+1)
+			if err != nil {
+				return nil, err
+			}
+			if c.Line == 0 {
+				c.Line, c.Col = out.Line, out.Col
+			}
+			out.Items = append(out.Items, c)
+		}
+	case *ast.MappingNode:
+		out.Kind = Map
+		seen := make(map[string]int, len(n.Values))
+		for i, v := range n.Values {
+			if err := f.pair(out, v, depth, seen); err != nil {
+				return nil, err
+			}
+			if i == 0 && len(out.Pairs) > 0 && !n.IsFlowStyle {
+				out.Line, out.Col = out.Pairs[0].Key.Line, out.Pairs[0].Key.Col
+			}
+		}
+	case *ast.MappingValueNode:
+		out.Kind = Map
+		if err := f.pair(out, n, depth, map[string]int{}); err != nil {
+			return nil, err
+		}
+		out.Line, out.Col = out.Pairs[0].Key.Line, out.Pairs[0].Key.Col
+	case *ast.AnchorNode:
+		return nil, f.Errorf(out, "anchors (&name) are not allowed; quote the text if it starts with &")
+	case *ast.AliasNode:
+		return nil, f.Errorf(out, "aliases (*name) are not allowed; quote the text if it starts with *")
+	case *ast.TagNode:
+		return nil, f.Errorf(out, "tags (!name) are not allowed; quote the text if it starts with !")
+	default:
+		return nil, f.Errorf(out, "%s is not allowed here", n.Type())
+	}
+	return out, nil
+}
+
+func (f *File) pair(out *Node, v *ast.MappingValueNode, depth int, seen map[string]int) error {
+	key := at(v.Key)
+	switch k := v.Key.(type) {
+	case *ast.StringNode:
+		key.Kind, key.Text = String, k.Value
+	case *ast.IntegerNode, *ast.FloatNode, *ast.BoolNode, *ast.NullNode:
+		key.Kind, key.Text = String, v.Key.GetToken().Value
+	case *ast.MergeKeyNode:
+		return f.Errorf(key, "merge keys (<<) are not allowed")
+	default:
+		return f.Errorf(key, "a key must be plain text")
+	}
+	if key.Text == "<<" {
+		return f.Errorf(key, "merge keys (<<) are not allowed")
+	}
+	if line, ok := seen[key.Text]; ok {
+		return f.Errorf(key, "key %q again: it stands on line %d already", key.Text, line)
+	}
+	seen[key.Text] = key.Line
+	val, err := f.convert(v.Value, depth+1)
+	if err != nil {
+		return err
+	}
+	if val.Line == 0 {
+		val.Line, val.Col = key.Line, key.Col
+	}
+	out.Pairs = append(out.Pairs, Pair{key, val})
+	return nil
+}
+
+// Int returns the whole number that n holds.
+func (n *Node) Int() (int64, bool) {
+	i, err := strconv.ParseInt(strings.ReplaceAll(n.Text, "_", ""), 0, 64)
+	return i, n.Kind == Int && err == nil
+}
+
+// IsScalar reports whether n is text, a number or a boolean.
+func (n *Node) IsScalar() bool { return n.Kind >= String && n.Kind <= Bool }

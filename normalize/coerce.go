@@ -1,0 +1,292 @@
+package normalize
+
+import (
+	"bytes"
+	"math"
+	"strconv"
+	"strings"
+	"sync"
+
+	"github.com/penstock-dev/penstock/internal/scan"
+	"github.com/penstock-dev/penstock/internal/timeparse"
+	"github.com/penstock-dev/penstock/normalize/ecs"
+	"github.com/penstock-dev/penstock/parse"
+)
+
+type class uint8
+
+const (
+	classAny class = iota
+	classText
+	classInteger
+	classFloat
+	classBool
+	classTime
+	classIP
+	classObject
+	classMAC
+)
+
+func classOf(k ecs.Key) class {
+	t := k.Type()
+	switch {
+	case t == ecs.TypeIP:
+		return classIP
+	case t == ecs.TypeDate:
+		return classTime
+	case t == ecs.TypeBoolean:
+		return classBool
+	case t.IsInteger():
+		return classInteger
+	case t.IsFloat():
+		return classFloat
+	case t.IsObject():
+		return classObject
+	case strings.HasSuffix(k.Name(), ".mac"):
+		return classMAC
+	case t.IsString():
+		return classText
+	}
+	return classAny
+}
+
+// classes is made at first use and read only from then on.
+var classes = sync.OnceValue(func() *[ecs.Count]class {
+	c := new([ecs.Count]class)
+	for k := range ecs.All() {
+		c[k] = classOf(k)
+	}
+	return c
+})
+
+// Coerce makes v fit the type that ECS gives to k: text becomes a number, an address,
+// an instant, a boolean; scalars become text for keyword fields. It reports false
+// where that cannot be done without a guess. Vendor fields take any value.
+//
+// Text that has to be rewritten goes to r's arena. Instants without a zone are read
+// in c.Zone, and those without a year by c.Now.
+func Coerce(r *parse.Record, k parse.Key, v parse.Value, c *timeparse.Context) (parse.Value, bool) {
+	kind := v.Kind()
+	if k >= ecs.Count || kind == parse.KindNone {
+		return v, true
+	}
+	if kind == parse.KindNull {
+		return parse.Value{}, true
+	}
+	cl := classes()[k]
+	if kind == parse.KindString && cl == classText {
+		return v, true
+	}
+	if kind == parse.KindList && cl != classObject {
+		from := v.List()
+		to := r.Lists().Alloc(len(from))[:0]
+		for _, e := range from {
+			w, ok := Coerce(r, k, e, c)
+			if !ok {
+				return parse.Value{}, false
+			}
+			if !w.IsZero() {
+				to = append(to, w)
+			}
+		}
+		if len(to) == 0 {
+			return parse.Value{}, true
+		}
+		return parse.ListValue(to), true
+	}
+	switch cl {
+	case classText:
+		return toText(r, v)
+	case classMAC:
+		return toMAC(r, v)
+	case classInteger:
+		return toInteger(v)
+	case classFloat:
+		return toFloat(v)
+	case classBool:
+		return toBool(v)
+	case classTime:
+		return toTime(v, c)
+	case classIP:
+		if kind == parse.KindIP {
+			return v, true
+		}
+		if kind != parse.KindString {
+			return v, false
+		}
+		return parse.IPValue(v.Bytes(), r.Text())
+	case classObject:
+		return v, kind == parse.KindObject || kind == parse.KindArray || kind == parse.KindList
+	}
+	return v, true
+}
+
+func toText(r *parse.Record, v parse.Value) (parse.Value, bool) {
+	switch v.Kind() {
+	case parse.KindBool:
+		if v.Bool() {
+			return parse.StringValue("true"), true
+		}
+		return parse.StringValue("false"), true
+	case parse.KindObject, parse.KindArray:
+		return v, false
+	}
+	if b := v.Bytes(); b != nil {
+		return parse.BytesValue(b), true
+	}
+	return parse.BytesValue(r.Text().Keep(v.AppendText(r.Text().Scratch(40)))), true
+}
+
+func toInteger(v parse.Value) (parse.Value, bool) {
+	switch v.Kind() {
+	case parse.KindInt:
+		return v, true
+	case parse.KindFloat:
+		f := v.Float()
+		if f != math.Trunc(f) || math.Abs(f) >= 1<<63 {
+			return v, false
+		}
+		return parse.IntValue(int64(f)), true
+	case parse.KindString:
+		b := v.Bytes()
+		n, ok := scan.ParseInt(b)
+		if ok {
+			if canonicalInt(b) {
+				return parse.IntText(n, b), true
+			}
+			return parse.IntValue(n), true
+		}
+		b = bytes.TrimSpace(b)
+		if whole, frac, found := bytes.Cut(b, []byte(".")); found && len(frac) > 0 && len(bytes.Trim(frac, "0")) == 0 {
+			b = whole
+		}
+		if len(b) > 1 && b[0] == '+' {
+			b = b[1:]
+		}
+		if n, ok = scan.ParseInt(b); ok {
+			return parse.IntValue(n), true
+		}
+	}
+	return v, false
+}
+
+// canonicalInt reports whether b, a decimal integer, is how Go and JSON would write it.
+func canonicalInt(b []byte) bool {
+	if b[0] == '-' {
+		b = b[1:]
+		return b[0] != '0'
+	}
+	return b[0] != '0' || len(b) == 1
+}
+
+func toFloat(v parse.Value) (parse.Value, bool) {
+	switch v.Kind() {
+	case parse.KindInt, parse.KindFloat:
+		return v, true
+	case parse.KindString:
+		if w, ok := toInteger(v); ok {
+			return w, true
+		}
+		s := strings.TrimSpace(v.Str())
+		for i := 0; i < len(s); i++ {
+			if c := s[i]; (c < '0' || c > '9') && c != '.' && c != '-' && c != '+' && c != 'e' && c != 'E' {
+				return v, false // no "inf", no hexadecimal
+			}
+		}
+		f, err := strconv.ParseFloat(s, 64)
+		return parse.FloatValue(f), err == nil
+	}
+	return v, false
+}
+
+func toBool(v parse.Value) (parse.Value, bool) {
+	switch v.Kind() {
+	case parse.KindBool:
+		return v, true
+	case parse.KindInt:
+		return parse.BoolValue(v.Int() == 1), v.Int() == 0 || v.Int() == 1
+	case parse.KindString:
+		b := v.Bytes()
+		switch {
+		case scan.EqualFoldASCII(b, "true"), scan.EqualFoldASCII(b, "yes"), string(b) == "1":
+			return parse.BoolValue(true), true
+		case scan.EqualFoldASCII(b, "false"), scan.EqualFoldASCII(b, "no"), string(b) == "0":
+			return parse.BoolValue(false), true
+		}
+	}
+	return v, false
+}
+
+func toTime(v parse.Value, c *timeparse.Context) (parse.Value, bool) {
+	switch v.Kind() {
+	case parse.KindTime:
+		return v, true
+	case parse.KindInt, parse.KindFloat:
+		b := v.AppendText(make([]byte, 0, 40))
+		t, err := epochLayout().Parse(b, c)
+		return parse.TimeValue(t.Nanos), err == nil
+	case parse.KindString:
+		t, err := isoLayout().Parse(v.Bytes(), c)
+		if err != nil {
+			return v, false
+		}
+		w := parse.TimeValue(t.Nanos)
+		if t.Zoned {
+			w = w.WithFlags(parse.Zoned)
+		}
+		return w, true
+	}
+	return v, false
+}
+
+// layout compiles the layout of a constant name at first use.
+func layout(name string) func() *timeparse.Layout {
+	return sync.OnceValue(func() *timeparse.Layout {
+		l, err := timeparse.Compile(name)
+		if err != nil {
+			panic(err) // the name is a constant of this file
+		}
+		return l
+	})
+}
+
+var (
+	isoLayout   = layout("iso8601")
+	epochLayout = layout("unix_auto")
+)
+
+// toMAC writes a MAC address as ECS asks (RFC 7042): upper-case hexadecimal, hyphens.
+func toMAC(r *parse.Record, v parse.Value) (parse.Value, bool) {
+	if v.Kind() != parse.KindString {
+		return v, false
+	}
+	var hex [16]byte
+	n := 0
+	for _, c := range v.Bytes() {
+		switch {
+		case c >= '0' && c <= '9', c >= 'A' && c <= 'F':
+		case c >= 'a' && c <= 'f':
+			c -= 'a' - 'A'
+		case c == ':' || c == '-' || c == '.':
+			continue
+		default:
+			return v, false
+		}
+		if n == len(hex) {
+			return v, false
+		}
+		hex[n] = c
+		n++
+	}
+	if n != 12 && n != 16 {
+		return v, false
+	}
+	out := r.Text().Scratch(24)
+	for i := 0; i < n; i += 2 {
+		if i > 0 {
+			out = append(out, '-')
+		}
+		out = append(out, hex[i], hex[i+1])
+	}
+	return parse.BytesValue(r.Text().Keep(out)), true
+}

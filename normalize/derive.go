@@ -1,0 +1,319 @@
+package normalize
+
+import (
+	"bytes"
+	"net/netip"
+	"strings"
+	"sync"
+
+	"github.com/penstock-dev/penstock/internal/scan"
+	"github.com/penstock-dev/penstock/normalize/ecs"
+	"github.com/penstock-dev/penstock/parse"
+)
+
+// DeriveOptions say what Deriver adds. The zero value adds everything that follows from
+// the event alone.
+type DeriveOptions struct {
+	// Internal are the networks of the site. If set, network.direction is told by
+	// them where the event does not say it.
+	Internal []netip.Prefix
+	// NoRelated leaves out related.*.
+	NoRelated bool
+	// NoCommunityID leaves out network.community_id.
+	NoCommunityID bool
+	// NoAddress leaves out source.address and its kin where the event had only an IP.
+	NoAddress bool
+	// NoURLParts leaves out what url.original and url.full hold.
+	NoURLParts bool
+	// NoFileParts leaves out name, extension and directory of a file's path.
+	NoFileParts bool
+}
+
+// Deriver sets the fields that follow from other fields of the same event: addresses,
+// network.type and .iana_number, network.community_id, event.duration with start and end,
+// the parts of URLs and file paths, related.*. It never overwrites a field, and
+// sets nothing that would be a guess.
+//
+// It is safe for concurrent use, each call on a record of its own.
+type Deriver struct{ o DeriveOptions }
+
+// NewDeriver returns a Deriver.
+func NewDeriver(o DeriveOptions) *Deriver { return &Deriver{o} }
+
+// Process derives and keeps every event. It meets the pipeline's Stage interface.
+func (d *Deriver) Process(_ *parse.Message, r *parse.Record) (bool, error) {
+	d.Derive(r)
+	return true, nil
+}
+
+type endpoint struct {
+	address, ip, domain, port, natIP ecs.Key
+	bytes, packets                   ecs.Key
+}
+
+var endpoints = [...]endpoint{
+	{ecs.SourceAddress, ecs.SourceIP, ecs.SourceDomain, ecs.SourcePort, ecs.SourceNATIP, ecs.SourceBytes, ecs.SourcePackets},
+	{ecs.DestinationAddress, ecs.DestinationIP, ecs.DestinationDomain, ecs.DestinationPort, ecs.DestinationNATIP, ecs.DestinationBytes, ecs.DestinationPackets},
+	{ecs.ClientAddress, ecs.ClientIP, ecs.ClientDomain, ecs.ClientPort, ecs.ClientNATIP, ecs.ClientBytes, ecs.ClientPackets},
+	{ecs.ServerAddress, ecs.ServerIP, ecs.ServerDomain, ecs.ServerPort, ecs.ServerNATIP, ecs.ServerBytes, ecs.ServerPackets},
+}
+
+// Derive sets what follows from r's fields.
+func (d *Deriver) Derive(r *parse.Record) {
+	for i := range endpoints {
+		e := &endpoints[i]
+		switch a, ip := r.Get(e.address), r.Get(e.ip); {
+		case a.IsZero() && ip.IsZero():
+			if v := r.Get(e.domain); !v.IsZero() && !d.o.NoAddress {
+				r.Set(e.address, v)
+			}
+		case a.IsZero():
+			if !d.o.NoAddress {
+				r.Set(e.address, parse.BytesValue(ip.Bytes()))
+			}
+		case ip.IsZero():
+			if v, ok := parse.IPValue(a.Bytes(), r.Text()); ok {
+				r.Set(e.ip, v)
+			} else if !r.Has(e.domain) && isHostname(a.Bytes()) {
+				r.Set(e.domain, a)
+			}
+		}
+	}
+	d.network(r)
+	duration(r)
+	if !d.o.NoURLParts {
+		urlParts(r)
+	}
+	if !d.o.NoFileParts {
+		pathParts(r, ecs.FilePath, ecs.FileName, ecs.FileExtension, ecs.FileDirectory)
+		pathParts(r, ecs.ProcessExecutable, ecs.ProcessName, ecs.None, ecs.None)
+		pathParts(r, ecs.ProcessParentExecutable, ecs.ProcessParentName, ecs.None, ecs.None)
+	}
+	if !d.o.NoRelated {
+		related(r)
+	}
+}
+
+func isHostname(b []byte) bool {
+	if len(b) == 0 || len(b) > 253 {
+		return false
+	}
+	for _, c := range b {
+		switch {
+		case c >= '0' && c <= '9', c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c == '-', c == '.', c == '_':
+		default:
+			return false
+		}
+	}
+	return true
+}
+
+func (d *Deriver) network(r *parse.Record) {
+	src, dst := r.Get(ecs.SourceIP), r.Get(ecs.DestinationIP)
+	if !r.Has(ecs.NetworkType) && src.Kind() == parse.KindIP && dst.Kind() == parse.KindIP {
+		_, a := src.IPv4()
+		_, b := dst.IPv4()
+		switch {
+		case a && b:
+			r.SetConst(ecs.NetworkType, "ipv4")
+		case !a && !b:
+			r.SetConst(ecs.NetworkType, "ipv6")
+		}
+	}
+	transport, number := r.Get(ecs.NetworkTransport), r.Get(ecs.NetworkIANANumber)
+	proto := -1
+	switch {
+	case !number.IsZero():
+		if n, ok := scan.ParseUint(number.Bytes()); ok && n < 256 {
+			proto = int(n)
+			if transport.IsZero() {
+				if name := ProtocolName(uint8(n)); name != "" {
+					r.SetConst(ecs.NetworkTransport, name)
+				}
+			}
+		}
+	case !transport.IsZero():
+		if n, ok := ProtocolNumber(transport.Str()); ok {
+			proto = int(n)
+			r.SetConst(ecs.NetworkIANANumber, protocolDigits(n))
+		}
+	}
+	if src.Kind() != parse.KindIP || dst.Kind() != parse.KindIP {
+		return
+	}
+	if proto >= 0 && !d.o.NoCommunityID && !r.Has(ecs.NetworkCommunityID) {
+		d.communityID(r, src, dst, uint8(proto))
+	}
+	if len(d.o.Internal) > 0 && !r.Has(ecs.NetworkDirection) {
+		from, to := d.internal(src), d.internal(dst)
+		switch {
+		case from && to:
+			r.SetConst(ecs.NetworkDirection, "internal")
+		case from:
+			r.SetConst(ecs.NetworkDirection, "outbound")
+		case to:
+			r.SetConst(ecs.NetworkDirection, "inbound")
+		default:
+			r.SetConst(ecs.NetworkDirection, "external")
+		}
+	}
+	if !r.Has(ecs.NetworkBytes) {
+		a, b := r.Get(ecs.SourceBytes), r.Get(ecs.DestinationBytes)
+		if n := a.Int() + b.Int(); a.Kind() == parse.KindInt && b.Kind() == parse.KindInt && n >= a.Int() && n >= b.Int() {
+			r.SetInt(ecs.NetworkBytes, n)
+		}
+	}
+	if !r.Has(ecs.NetworkPackets) {
+		a, b := r.Get(ecs.SourcePackets), r.Get(ecs.DestinationPackets)
+		if n := a.Int() + b.Int(); a.Kind() == parse.KindInt && b.Kind() == parse.KindInt && n >= a.Int() && n >= b.Int() {
+			r.SetInt(ecs.NetworkPackets, n)
+		}
+	}
+}
+
+func (d *Deriver) communityID(r *parse.Record, src, dst parse.Value, proto uint8) {
+	var sport, dport int64
+	switch proto {
+	case 6, 17, 132:
+		a, b := r.Get(ecs.SourcePort), r.Get(ecs.DestinationPort)
+		if a.Kind() != parse.KindInt || b.Kind() != parse.KindInt {
+			return
+		}
+		sport, dport = a.Int(), b.Int()
+		if sport < 0 || sport > 65535 || dport < 0 || dport > 65535 {
+			return
+		}
+	case 1, 58:
+		return // type and code are the pack's to know: AppendCommunityID
+	}
+	id := AppendCommunityID(r.Text().Scratch(32), src.Addr(), dst.Addr(), proto, uint16(sport), uint16(dport))
+	if len(id) > 0 {
+		r.Set(ecs.NetworkCommunityID, parse.BytesValue(r.Text().Keep(id)))
+	}
+}
+
+func (d *Deriver) internal(v parse.Value) bool {
+	a := v.Addr()
+	for _, p := range d.o.Internal {
+		if p.Contains(a) {
+			return true
+		}
+	}
+	return false
+}
+
+func duration(r *parse.Record) {
+	start, end, dur := r.Get(ecs.EventStart), r.Get(ecs.EventEnd), r.Get(ecs.EventDuration)
+	switch {
+	case start.Kind() == parse.KindTime && end.Kind() == parse.KindTime:
+		if dur.IsZero() && end.Int() >= start.Int() {
+			r.SetInt(ecs.EventDuration, end.Int()-start.Int())
+		}
+	case dur.Kind() != parse.KindInt || dur.Int() < 0:
+	case start.Kind() == parse.KindTime:
+		if n := start.Int() + dur.Int(); n >= start.Int() {
+			r.Set(ecs.EventEnd, parse.TimeValue(n))
+		}
+	case end.Kind() == parse.KindTime:
+		if n := end.Int() - dur.Int(); n <= end.Int() {
+			r.Set(ecs.EventStart, parse.TimeValue(n))
+		}
+	}
+}
+
+// pathParts splits a Windows or POSIX path. Keys that are None are not wanted.
+func pathParts(r *parse.Record, path, name, ext, dir ecs.Key) {
+	v := r.Get(path)
+	if v.Kind() != parse.KindString {
+		return
+	}
+	b := v.Bytes()
+	sep := byte('/')
+	i := bytes.LastIndexByte(b, '/')
+	if j := bytes.LastIndexByte(b, '\\'); j > i && (i < 0 || bytes.IndexByte(b, ':') == 1 || bytes.HasPrefix(b, []byte(`\\`))) {
+		i, sep = j, '\\'
+	}
+	base := b[i+1:]
+	if len(base) == 0 {
+		return
+	}
+	if i >= 0 && name != ecs.None && !r.Has(name) {
+		r.Set(name, parse.BytesValue(base))
+	}
+	if ext != ecs.None && !r.Has(ext) {
+		if j := bytes.LastIndexByte(base, '.'); j > 0 && j < len(base)-1 && len(base)-j <= 16 && bytes.IndexByte(base[j:], ' ') < 0 {
+			r.Set(ext, parse.BytesValue(base[j+1:]))
+		}
+	}
+	if dir != ecs.None && !r.Has(dir) && i >= 0 {
+		d := b[:i]
+		if i == 0 || (sep == '\\' && i == 2 && b[1] == ':') {
+			d = b[:i+1]
+		}
+		r.Set(dir, parse.BytesValue(d))
+	}
+}
+
+type role uint8
+
+const (
+	roleIP role = 1 << iota
+	roleUser
+	roleHost
+	roleHash
+)
+
+// roles says which fields feed related.*. It is made at first use and read only.
+var roles = sync.OnceValue(func() *[ecs.Count]role {
+	t := new([ecs.Count]role)
+	for k := range ecs.All() {
+		name := k.Name()
+		switch {
+		case strings.HasPrefix(name, "related."), strings.HasPrefix(name, "threat."), strings.HasPrefix(name, "dns.answers"):
+		case k.Type() == ecs.TypeIP:
+			t[k] |= roleIP
+		case strings.Contains(name, ".hash."):
+			t[k] |= roleHash
+		case name == "user.name", strings.HasSuffix(name, ".user.name"), name == "user.target.name", name == "user.effective.name", name == "user.changes.name":
+			t[k] |= roleUser
+		}
+	}
+	for _, k := range []ecs.Key{ecs.HostName, ecs.HostHostname, ecs.ObserverHostname, ecs.SourceDomain, ecs.DestinationDomain, ecs.ClientDomain, ecs.ServerDomain, ecs.URLDomain} {
+		t[k] |= roleHost
+	}
+	return t
+})
+
+var relatedKeys = [...]struct {
+	role role
+	key  ecs.Key
+}{{roleIP, ecs.RelatedIP}, {roleUser, ecs.RelatedUser}, {roleHost, ecs.RelatedHosts}, {roleHash, ecs.RelatedHash}}
+
+func related(r *parse.Record) {
+	roles := roles()
+	for i, n := 0, r.Slots(); i < n; i++ {
+		k, v, ok := r.At(i)
+		if !ok || k >= ecs.Count || roles[k] == 0 {
+			continue
+		}
+		for _, t := range relatedKeys {
+			if roles[k]&t.role == 0 {
+				continue
+			}
+			switch {
+			case v.Kind() == parse.KindList:
+				for _, e := range v.List() {
+					appendRelated(r, t.key, e)
+				}
+			default:
+				appendRelated(r, t.key, v)
+			}
+		}
+	}
+}
+
+func appendRelated(r *parse.Record, k ecs.Key, v parse.Value) {
+	if (v.Kind() == parse.KindString && len(v.Bytes()) > 0) || v.Kind() == parse.KindIP {
+		r.Append(k, v)
+	}
+}

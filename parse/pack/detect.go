@@ -1,0 +1,487 @@
+package pack
+
+import (
+	"bytes"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"github.com/penstock-dev/penstock/internal/yaml"
+	"github.com/penstock-dev/penstock/parse"
+	"github.com/penstock-dev/penstock/parse/kernel/cef"
+	"github.com/penstock-dev/penstock/parse/kernel/json"
+	"github.com/penstock-dev/penstock/parse/kernel/leef"
+	"github.com/penstock-dev/penstock/parse/kernel/syslog"
+)
+
+// signature is one way to recognise a pack's messages: every part of it must hold.
+type signature struct {
+	class    class
+	prefixes [][]byte         // payload begins with one of them
+	contains [][]byte         // payload holds all of them
+	any      [][]byte         // payload holds one of them
+	raw      [][]byte         // the message with its header holds all of them
+	not      [][]byte         // payload holds none of them
+	apps     []string         // application name of the syslog header; * at the end is a prefix
+	json     []jsonTest       // members of the object
+	cefPairs []vendorProduct  // vendor and product of the header
+	regex    []*regexp.Regexp // the last resort
+	columns  []columnTest
+	commas   [2]int // least and most of separators, with columns
+	sep      byte
+}
+
+// class is what the payload looks like by its first bytes.
+type class uint8
+
+const (
+	classAny class = iota
+	classText
+	classJSON
+	classCEF
+	classLEEF
+	classXML
+)
+
+type vendorProduct struct{ vendor, product string } // lower case; "" any; * at the end is a prefix
+
+type jsonTest struct {
+	slot   int // in the detection tree
+	path   string
+	absent bool
+	prefix bool
+	values []string // none: presence is enough
+}
+
+type columnTest struct {
+	index  int
+	values []string
+}
+
+func (c *compiler) signatures(y *yaml.Node) ([]*signature, error) {
+	items := y.Items
+	if y.Kind == yaml.Map {
+		items = []*yaml.Node{y}
+	} else if y.Kind != yaml.List {
+		return nil, c.errorf(y, "detect is a list of signatures, not %s", y.Kind)
+	}
+	var out []*signature
+	for _, it := range items {
+		sg, err := c.signature(it)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, sg)
+	}
+	return out, nil
+}
+
+func (c *compiler) signature(y *yaml.Node) (*signature, error) {
+	if err := c.known(y, "starts", "contains", "any", "raw", "not", "app", "json", "cef", "leef", "regex", "columns", "xml"); err != nil {
+		return nil, err
+	}
+	sg := &signature{}
+	for _, f := range []struct {
+		key string
+		to  *[][]byte
+	}{{"starts", &sg.prefixes}, {"contains", &sg.contains}, {"any", &sg.any}, {"raw", &sg.raw}, {"not", &sg.not}, {"xml", &sg.contains}} {
+		list, err := c.strings(y.Get(f.key))
+		if err != nil {
+			return nil, err
+		}
+		for _, t := range list {
+			if t == "" {
+				return nil, c.errorf(y.Get(f.key), "an empty text is everywhere")
+			}
+			*f.to = append(*f.to, []byte(t))
+		}
+	}
+	var err error
+	if sg.apps, err = c.strings(y.Get("app")); err != nil {
+		return nil, err
+	}
+	if y.Get("xml") != nil {
+		sg.class = classXML
+	}
+	if n := y.Get("json"); n != nil {
+		list, err := c.strings(n)
+		if err != nil {
+			return nil, err
+		}
+		sg.class = classJSON
+		for _, t := range list {
+			sg.json = append(sg.json, parseJSONTest(t))
+		}
+	}
+	for _, kind := range []string{"cef", "leef"} {
+		n := y.Get(kind)
+		if n == nil {
+			continue
+		}
+		sg.class = classCEF
+		if kind == "leef" {
+			sg.class = classLEEF
+		}
+		list, err := c.strings(n)
+		if err != nil {
+			return nil, err
+		}
+		for _, t := range list {
+			v, p, _ := strings.Cut(strings.ToLower(t), "|")
+			if v == "*" {
+				v = ""
+			}
+			if p == "*" {
+				p = ""
+			}
+			sg.cefPairs = append(sg.cefPairs, vendorProduct{v, p})
+		}
+	}
+	list, err := c.strings(y.Get("regex"))
+	if err != nil {
+		return nil, err
+	}
+	for _, t := range list {
+		re, err := regexp.Compile(t)
+		if err != nil {
+			return nil, c.errorf(y.Get("regex"), "%v", err)
+		}
+		sg.regex = append(sg.regex, re)
+	}
+	if n := y.Get("columns"); n != nil {
+		if err := c.columnTests(sg, n); err != nil {
+			return nil, err
+		}
+	}
+	return sg, nil
+}
+
+func (c *compiler) columnTests(sg *signature, n *yaml.Node) error {
+	if n.Kind != yaml.Map {
+		return c.errorf(n, "columns is a mapping of column numbers to values, not %s", n.Kind)
+	}
+	sg.sep = ','
+	sg.commas = [2]int{0, 1 << 20}
+	for _, p := range n.Pairs {
+		switch p.Key.Text {
+		case "separator":
+			if len(p.Value.Text) != 1 {
+				return c.errorf(p.Value, "separator is one byte")
+			}
+			sg.sep = p.Value.Text[0]
+		case "least", "most":
+			v, ok := p.Value.Int()
+			if !ok {
+				return c.errorf(p.Value, "a number of columns is wanted")
+			}
+			if p.Key.Text == "least" {
+				sg.commas[0] = int(v) - 1
+			} else {
+				sg.commas[1] = int(v) - 1
+			}
+		default:
+			i, err := strconv.Atoi(p.Key.Text)
+			if err != nil || i < 0 {
+				return c.errorf(p.Key, "a column number from 0, separator, least or most is wanted")
+			}
+			values, err := c.strings(p.Value)
+			if err != nil {
+				return err
+			}
+			sg.columns = append(sg.columns, columnTest{i, values})
+		}
+	}
+	return nil
+}
+
+// parseJSONTest reads "path", "!path", "path=value|value" or "path^=prefix".
+func parseJSONTest(t string) jsonTest {
+	if p, ok := strings.CutPrefix(t, "!"); ok {
+		return jsonTest{path: p, absent: true}
+	}
+	if p, v, ok := strings.Cut(t, "^="); ok {
+		return jsonTest{path: p, prefix: true, values: strings.Split(v, "|")}
+	}
+	if p, v, ok := strings.Cut(t, "="); ok {
+		return jsonTest{path: p, values: strings.Split(v, "|")}
+	}
+	return jsonTest{path: t}
+}
+
+// view is a message as detection sees it: each part is worked out at most once.
+type view struct {
+	raw     []byte
+	header  syslog.Message
+	parser  syslog.Parser
+	payload []byte
+	class   class
+	items   []json.Item
+
+	jsonDone, jsonOK bool
+	reader           *json.Reader
+	slots            int
+	frame            parse.Frame
+	record           parse.Record // its arena holds the frame's text
+
+	headerDone      bool
+	vendor, product []byte
+	lower           []byte
+}
+
+func (v *view) reset(raw []byte) {
+	v.raw, v.jsonDone, v.headerDone = raw, false, false
+	v.header = syslog.Message{}
+	p := trimSpaceAndBOM(raw)
+	if len(p) > 0 && (p[0] == '{' || p[0] == '[') && looksJSON(p) {
+		v.payload, v.class = p, classJSON
+		return
+	}
+	if len(p) > 0 && p[0] == '<' && (len(p) < 2 || p[1] > '9' || p[1] < '0') {
+		v.payload, v.class = p, classXML
+		return
+	}
+	if err := v.parser.Parse(p, &v.header); err != nil {
+		v.header = syslog.Message{}
+	}
+	v.payload = p
+	if v.header.HeaderLen > 0 {
+		var inner syslog.Message
+		if v.parser.Relayed(&v.header, &inner) && inner.HasPriority {
+			v.header.Payload, v.header.AppName = inner.Payload, inner.AppName
+			v.header.StructuredData = inner.StructuredData
+		}
+		v.payload = bytes.TrimLeft(v.header.Payload, " ")
+	}
+	v.class = classText
+	switch b := v.payload; {
+	case len(b) == 0:
+	case b[0] == '{':
+		v.class = classJSON
+	case b[0] == '<':
+		v.class = classXML
+	case bytes.HasPrefix(b, []byte("@cee:")):
+		v.class, v.payload = classJSON, bytes.TrimLeft(b[5:], " ")
+	}
+	if v.class == classText && bytes.Contains(p, []byte("CEF:")) && cef.Find(p) >= 0 {
+		v.class = classCEF
+	}
+	if v.class == classText && bytes.Contains(p, []byte("LEEF:")) && leef.Find(p) >= 0 {
+		v.class = classLEEF
+	}
+}
+
+// looksJSON tells a JSON array from a text that begins with a bracket.
+func looksJSON(p []byte) bool {
+	q := bytes.TrimLeft(p[1:], " \t\r\n")
+	if len(q) == 0 {
+		return false
+	}
+	if p[0] == '{' {
+		return q[0] == '"' || q[0] == '}'
+	}
+	return q[0] == '{' || q[0] == ']'
+}
+
+// readJSON reads the members that signatures ask for. An array or a wrapper is judged
+// by its first event.
+func (v *view) readJSON() bool {
+	if v.jsonDone {
+		return v.jsonOK
+	}
+	v.jsonDone, v.jsonOK = true, false
+	v.record.Reset()
+	v.frame.Reset(v.slots, v.record.Text())
+	data := v.payload
+	if len(data) > 0 && data[0] == '[' {
+		v.items = json.AppendItems(v.items[:0], data, &json.SplitOptions{Wrappers: []string{}})
+		if len(v.items) == 0 || v.items[0].Err != nil {
+			return false
+		}
+		data = v.items[0].Raw
+	}
+	_, err := v.reader.ReadPrefix(data, &v.frame)
+	v.jsonOK = err == nil
+	return v.jsonOK
+}
+
+// readHeader reads vendor and product of CEF and LEEF.
+func (v *view) readHeader() bool {
+	if v.headerDone {
+		return v.vendor != nil
+	}
+	v.headerDone, v.vendor, v.product = true, nil, nil
+	switch v.class {
+	case classCEF:
+		var h cef.Header
+		at := cef.Find(v.raw)
+		if at < 0 {
+			return false
+		}
+		if _, err := cef.ParseHeader(v.raw[at:], &h); err != nil {
+			return false
+		}
+		v.setVendor(h.Vendor.Bytes(), h.Product.Bytes())
+	case classLEEF:
+		var h leef.Header
+		at := leef.Find(v.raw)
+		if at < 0 {
+			return false
+		}
+		if _, err := leef.ParseHeader(v.raw[at:], &h); err != nil {
+			return false
+		}
+		v.setVendor(h.Vendor.Bytes(), h.Product.Bytes())
+	}
+	return v.vendor != nil
+}
+
+func (v *view) setVendor(vendor, product []byte) {
+	v.lower = append(append(v.lower[:0], vendor...), product...)
+	for i, c := range v.lower {
+		if c >= 'A' && c <= 'Z' {
+			v.lower[i] = c + 'a' - 'A'
+		}
+	}
+	v.vendor, v.product = v.lower[:len(vendor):len(vendor)], v.lower[len(vendor):]
+}
+
+func starMatch(pattern string, b []byte) bool {
+	if p, ok := strings.CutSuffix(pattern, "*"); ok {
+		return len(b) >= len(p) && string(b[:len(p)]) == p
+	}
+	return pattern == string(b)
+}
+
+// matches reports whether the signature holds for the message in v.
+func (sg *signature) matches(v *view) bool {
+	if sg.class != classAny && sg.class != v.class {
+		return false
+	}
+	if len(sg.cefPairs) > 0 {
+		if !v.readHeader() {
+			return false
+		}
+		ok := false
+		for _, p := range sg.cefPairs {
+			if (p.vendor == "" || starMatch(p.vendor, v.vendor)) && (p.product == "" || starMatch(p.product, v.product)) {
+				ok = true
+				break
+			}
+		}
+		if !ok {
+			return false
+		}
+	}
+	if len(sg.apps) > 0 {
+		ok := false
+		for _, a := range sg.apps {
+			if starMatch(a, v.header.AppName) {
+				ok = true
+				break
+			}
+		}
+		if !ok {
+			return false
+		}
+	}
+	if len(sg.prefixes) > 0 && !anyOf(v.payload, sg.prefixes, bytes.HasPrefix) {
+		return false
+	}
+	if len(sg.json) > 0 {
+		if v.class != classJSON || !v.readJSON() {
+			return false
+		}
+		for i := range sg.json {
+			if !sg.json[i].holds(v.frame.Slots) {
+				return false
+			}
+		}
+	}
+	for _, t := range sg.contains {
+		if !bytes.Contains(v.payload, t) {
+			return false
+		}
+	}
+	for _, t := range sg.raw {
+		if !bytes.Contains(v.raw, t) {
+			return false
+		}
+	}
+	if len(sg.any) > 0 && !anyOf(v.payload, sg.any, bytes.Contains) {
+		return false
+	}
+	for _, t := range sg.not {
+		if bytes.Contains(v.payload, t) {
+			return false
+		}
+	}
+	if len(sg.columns) > 0 || sg.sep != 0 {
+		n := bytes.Count(v.payload, []byte{sg.sep})
+		if n < sg.commas[0] || n > sg.commas[1] {
+			return false
+		}
+		for i := range sg.columns {
+			if !sg.columns[i].holds(v.payload, sg.sep) {
+				return false
+			}
+		}
+	}
+	for _, re := range sg.regex {
+		if !re.Match(v.payload) {
+			return false
+		}
+	}
+	return true
+}
+
+func anyOf(b []byte, list [][]byte, test func(a, b []byte) bool) bool {
+	for _, t := range list {
+		if test(b, t) {
+			return true
+		}
+	}
+	return false
+}
+
+func (t *jsonTest) holds(slots []parse.Value) bool {
+	v := slots[t.slot]
+	if v.IsZero() {
+		return t.absent
+	}
+	if t.absent {
+		return false
+	}
+	if len(t.values) == 0 {
+		return true
+	}
+	b := v.Bytes()
+	if b == nil {
+		b = v.AppendText(nil)
+	}
+	for _, w := range t.values {
+		if t.prefix && len(b) >= len(w) && string(b[:len(w)]) == w || string(b) == w {
+			return true
+		}
+	}
+	return false
+}
+
+func (t *columnTest) holds(b []byte, sep byte) bool {
+	for i := 0; i < t.index; i++ {
+		j := bytes.IndexByte(b, sep)
+		if j < 0 {
+			return false
+		}
+		b = b[j+1:]
+	}
+	if j := bytes.IndexByte(b, sep); j >= 0 {
+		b = b[:j]
+	}
+	b = bytes.Trim(b, `" `)
+	for _, w := range t.values {
+		if string(b) == w {
+			return true
+		}
+	}
+	return false
+}

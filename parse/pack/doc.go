@@ -1,0 +1,155 @@
+/*
+Package pack compiles vendor packs: a folder with a pack.yaml that says, without Go, how
+the messages of one product become ECS events.
+
+# A whole pack
+
+	name: acme.wall                 # event.dataset; event.module is what stands before the dot
+	aliases: [acme.firewall]        # on one line
+	vendor: Acme
+	product: Wall
+	version: 1.0.0
+	docs: [https://docs.acme.example/wall/logs]
+	detect:
+	  - contains: ['devtype="wall"', 'logid=']
+	nulls: ['-', 'N/A']             # texts that mean "nothing"; an empty text always does
+	set:                            # constants of every event
+	  observer.vendor: Acme
+	  observer.product: Wall
+	  observer.type: firewall
+	lookups:
+	  action:
+	    default: null
+	    rows:
+	      accept|allow: {event.type: [connection, allowed], event.outcome: success}
+	      deny:         {event.type: [connection, denied], event.outcome: success}
+	steps:
+	  - syslog: {host: 'host.hostname, observer.hostname'}
+	  - kv: {}
+	  - lookup: {table: action, key: action | lower}
+	  - set: {event.category: network}
+	    map:
+	      source.address: src
+	      source.port: spt
+	      destination.address: dst | host
+	      destination.port: dst | port
+	      event.duration: dur | seconds
+	      event.action: action
+	required: [source.address]
+
+Every value that no field took is kept under the namespace (the name, unless namespace says
+otherwise): here acme.wall.<native key>. What a lossy filter, a lookup or a condition read is kept too.
+
+# The top of a pack
+
+	name, vendor, product, version   required
+	aliases, docs, notes             texts
+	order       detection tries lower numbers first; default 50, generic formats 90 and more
+	namespace   where unmapped values go, default the name
+	roots       further first segments that vendor fields may have
+	keep        false: unmapped values are not kept
+	detect      signatures, one of which must hold (see below)
+	split       {json: [Records, value]}: one event for each object of a top array or of the
+	            named member; [] for top arrays only
+	nulls, lookups, groups, set, steps, required
+	derive      {address: false, community_id: false, related: false, url: false, file: false}
+	            switches off what is derived from other fields: source.address from source.ip,
+	            network.community_id, related.*, the parts of url.original and file.path
+	priority    {critical: condition, high: condition, low: condition}
+
+event.kind (event), event.module, event.dataset and ecs.version are set on every event.
+
+# Steps
+
+A step is a mapping with any of these keys, done in this order:
+
+	when: condition       the step is for events that meet it; else: steps for the others
+	syslog, json, cef, leef, kv, csv, xml: options      read a format (one in each step)
+	text: patterns        match free text
+	lookup: {table: t, key: expression}    set the columns of the row as fields
+	set: {field: constant}
+	map: {field: expression}
+	switch: expression    with cases: {value: steps, 'a|b': steps, 'prefix*': steps} and default: steps
+	then: steps
+	use: group            the steps of groups: {group: steps}; or a list of groups
+	drop: true            the event is not wanted (counted as filtered)
+	fail: text            the event is refused (SCHEMA_VIOLATION)
+
+A step that could not read its format or match its text stops there (its set and map are
+not done). Options that all formats have: from: NAME (default message), on_error: fail (the
+message is a dead letter; the default), skip, or drift (the event says so in error.code).
+
+Formats and the native names that they give:
+
+	syslog: {host: 'host.hostname', time: true, relayed: true, required: false}
+	        syslog.hostname .appname .procid .msgid .priority .facility .severity .time
+	        .sequence .uptime .level .header, sd.PARAM; message becomes the payload.
+	        Sets log.syslog.*, @timestamp and the fields named by host ('none' for none).
+	        A message without header is passed on as it is, unless required.
+	json:   {as: PREFIX}     paths: a.b.c, a[0].b, a[].b (a list), a."b.c"
+	cef:    {}               cef.version .vendor .product .device_version .class_id .name .severity,
+	        extension keys as on the wire; label("Rule Name") finds csN by csNLabel
+	leef:   {}               leef.version .vendor .product .device_version .class_id, attributes
+	kv:     {preset: fortinet|sophos|sonicwall|watchguard|checkpoint|juniper|logfmt|iptables|auditd,
+	         pairs: ' ', keys: '=', quotes: '"', escapes: backslash|c|doubled|none, bare: stray|true|empty,
+	         spaces: bool (values without quotes may hold spaces), spaced: bool (key = value),
+	         prefix, suffix, null, trim_key, key_bytes, stray: NAME (words outside of pairs), as: PREFIX}
+	csv:    {columns: [a, b, _, c], separator: ',', quote: '"', header: w3c|zeek, ...}
+	xml:    {mode: windows}  provider_name, event_id, event_data.NAME, ...; {mode: generic}: element paths
+
+With as: in, the names of a layer are in.NAME. Names starting with _ are temporaries: set by
+map, read by expressions, never kept. message~ as a destination replaces the text that the next layer
+reads.
+
+Text patterns are those of package parse/kernel/text: Deny <proto:word> src <if>:<src:ip>/<sport:int>{ (<user>)}.
+text takes one pattern, a list, or {from: NAME, patterns: [...], on_error: ...}; a pattern in a list may be
+{is: pattern, set: …, map: …, …} with a step of its own. Captures are native names.
+
+# Destinations
+
+	field: e      set the field if e is present (an absent value leaves it as it is)
+	field+: e     append to the list, without repeats
+	field?: e     set it only if it is not set
+	_name: e      a temporary
+	timestamp     the same as @timestamp
+
+A value in map may be {value: e, when: condition, on_error: drop|tag|fail}. Values are
+converted to the type that ECS gives the field: source.port: p needs no filter, nor do ip, boolean and
+ISO 8601 dates, or epochs in number form. What does not fit is left out, counted, and
+kept raw under the namespace. Fields that ECS does not know must begin with the pack's module or namespace.
+
+# Expressions
+
+	name  $ecs.field  "text"  12  true  [list]  function(args)  (e)  `odd name`
+	e | filter | filter(args)      binds tightest
+	a ?? b                         the first that is present
+	== != < <= > >= in [..] contains startswith endswith matches "regex" within ["10.0.0.0/8", "private"]
+	not, and, or
+
+Absent values make comparisons false, except that x != "a" and not x hold. A bare name is true when
+present. Functions: concat(a, …) absent if a part is; join(sep, a, …); if(cond, a, b); first(a, …);
+exists(a); add sub mul div (a, b); label("…").
+
+Filters are listed by Filters. Some: lower upper trim before("x") after("x") split(",") regex("(…)")
+lookup(table, column) int hex bool ip host port seconds millis micros duration size
+time("layout", …, zone) epoch epoch_ms protocol user_name user_domain mail_name mail_domain
+basename unless("n/a") nonzero list at(0) pick("Name", "wanted", "Value") pluck("member") get("path") hash_type(sha256).
+time takes Go layouts ("2006-01-02 15:04:05") and rfc3339, iso8601, syslog, clf, rfc1123, unix…; an
+argument that is no constant is the zone.
+
+# Detection
+
+Each signature is a mapping, all parts of which must hold for the payload behind a syslog header:
+
+	starts: [..]   begins with one     contains: [..]  holds all     any: [..]  holds one
+	raw: [..]      the message with its header holds all            not: [..]  holds none
+	app: [sshd, 'postfix/*']           application name of the syslog header
+	cef: ['Vendor|Product', 'Vendor|*']     leef: the same
+	json: [key, a.b, 'key=value|other', 'key^=prefix', '!absent']
+	xml: ['text that it holds']
+	columns: {separator: ',', least: 20, most: 130, 3: [TRAFFIC, THREAT]}
+	regex: a linear-time regular expression, the last resort
+
+Make signatures exact: a message must never go to the wrong vendor's pack.
+*/
+package pack

@@ -1,0 +1,440 @@
+package pack
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/penstock-dev/penstock/internal/yaml"
+	"github.com/penstock-dev/penstock/normalize"
+	"github.com/penstock-dev/penstock/normalize/ecs"
+	"github.com/penstock-dev/penstock/parse"
+)
+
+// Pack is a compiled vendor parser. It is constant and safe for concurrent use.
+type Pack struct {
+	name, vendor, product, version string
+	aliases, docs                  []string
+	order                          int
+	notes                          string
+
+	namespace string
+	roots     []string // first segments that vendor fields may have
+	keep      bool
+
+	steps  []*step
+	layers []*layer
+	detect []*signature
+	split  *splitter
+
+	slotNames  []string
+	schema     *parse.Schema
+	base       []assign // event.module and the like
+	required   []requiredField
+	priority   []priorityClass
+	keepKeys   []parse.Key // by slot: where a value goes that no field took; None: nowhere
+	covers     []int       // by slot: the slot that holds this one inside, or -1
+	deriver    *normalize.Deriver
+	nulls      map[string]bool
+	nullLength uint64 // bit n: a null text of length n exists
+
+	layerCount, stepCount int
+	settle                []func()
+}
+
+type requiredField struct {
+	key  fieldKey
+	name string
+}
+
+type priorityClass struct {
+	class int8
+	when  condFunc
+}
+
+// Name is the pack's name, which is also the event.dataset of its events.
+func (p *Pack) Name() string { return p.name }
+
+// Aliases are other names that find the pack.
+func (p *Pack) Aliases() []string { return slices.Clone(p.aliases) }
+
+// Vendor is the maker of the product.
+func (p *Pack) Vendor() string { return p.vendor }
+
+// Product is the product that the pack is for.
+func (p *Pack) Product() string { return p.product }
+
+// Version is the pack's own version.
+func (p *Pack) Version() string { return p.version }
+
+// Docs are the addresses of the vendor documents that the pack was written from.
+func (p *Pack) Docs() []string { return slices.Clone(p.docs) }
+
+// Schema is the set of fields that events of the pack can have.
+func (p *Pack) Schema() *parse.Schema { return p.schema }
+
+// Slots that every pack has: the text that the next layer reads, and the whole event.
+const (
+	slotMessage = 0
+	slotRaw     = 1
+)
+
+const nameRule = `^[a-z0-9_]+(\.[a-z0-9_]+)*$`
+
+var packKeys = []string{"name", "aliases", "vendor", "product", "version", "docs", "notes", "order", "namespace", "roots", "keep",
+	"detect", "split", "nulls", "lookups", "groups", "set", "steps", "derive", "required", "priority"}
+
+// Load compiles the pack in folder dir of files: pack.yaml and the tables beside it.
+func Load(files fs.FS, dir string) (*Pack, error) {
+	sub := files
+	if dir != "." && dir != "" {
+		var err error
+		if sub, err = fs.Sub(files, dir); err != nil {
+			return nil, err
+		}
+	}
+	src, err := readLimited(sub, "pack.yaml", yaml.MaxSize)
+	if err != nil {
+		return nil, err
+	}
+	name := "pack.yaml"
+	if dir != "." && dir != "" {
+		name = dir + "/pack.yaml"
+	}
+	return compile(name, src, sub)
+}
+
+// Compile compiles the text of a pack.yaml that needs no files beside it. name is for
+// messages.
+func Compile(name string, src []byte) (*Pack, error) { return compile(name, src, nil) }
+
+func readLimited(files fs.FS, name string, limit int64) ([]byte, error) {
+	info, err := fs.Stat(files, name)
+	if err != nil {
+		return nil, err
+	}
+	if info.Size() > limit {
+		return nil, fmt.Errorf("%s has %d bytes, more than the limit of %d", name, info.Size(), limit)
+	}
+	return fs.ReadFile(files, name)
+}
+
+func compile(name string, src []byte, files fs.FS) (*Pack, error) {
+	f, err := yaml.Parse(name, src)
+	if err != nil {
+		return nil, err
+	}
+	c := &compiler{
+		file: f, files: files, program: &Pack{keep: true, order: 50},
+		filters: filters(), tables: map[string]*table{}, groups: map[string]*yaml.Node{},
+		slots: map[string]int{}, declared: map[string]bool{}, uses: map[string]*use{},
+		keys: map[string]*parse.Key{}, unread: map[string]*yaml.Node{},
+	}
+	c.declare("message")
+	c.declare("raw")
+	if err := c.pack(f.Root); err != nil {
+		return nil, err
+	}
+	return c.program, nil
+}
+
+func (c *compiler) pack(y *yaml.Node) error {
+	p := c.program
+	if err := c.known(y, packKeys...); err != nil {
+		return err
+	}
+	if err := c.identity(y); err != nil {
+		return err
+	}
+	if n := y.Get("nulls"); n != nil {
+		list, err := c.strings(n)
+		if err != nil {
+			return err
+		}
+		p.nulls = map[string]bool{}
+		for _, t := range list {
+			if len(t) > 63 {
+				return c.errorf(n, "a null text longer than 63 bytes")
+			}
+			p.nulls[t] = true
+			p.nullLength |= 1 << len(t)
+		}
+	}
+	if err := c.loadTables(y.Get("lookups")); err != nil {
+		return err
+	}
+	if n := y.Get("groups"); n != nil {
+		if n.Kind != yaml.Map {
+			return c.errorf(n, "groups is a mapping of names to steps")
+		}
+		for _, g := range n.Pairs {
+			c.groups[g.Key.Text] = g.Value
+		}
+	}
+	if err := c.baseFields(y); err != nil {
+		return err
+	}
+	var err error
+	if y.Get("steps") == nil {
+		return c.errorf(y, "steps is missing: what the pack does")
+	}
+	if p.steps, err = c.steps(y.Get("steps")); err != nil {
+		return err
+	}
+	if err := c.rest(y); err != nil {
+		return err
+	}
+	if err := c.undeclared(); err != nil {
+		return err
+	}
+	for name, at := range c.unread {
+		return c.errorf(at, "table %s is never used", name)
+	}
+	if err := c.finishLayers(); err != nil {
+		return err
+	}
+	return c.settleKeys(y)
+}
+
+func (c *compiler) identity(y *yaml.Node) error {
+	p := c.program
+	for _, f := range []struct {
+		key string
+		to  *string
+	}{{"name", &p.name}, {"vendor", &p.vendor}, {"product", &p.product}, {"version", &p.version}, {"notes", &p.notes}, {"namespace", &p.namespace}} {
+		n := y.Get(f.key)
+		if n == nil {
+			if f.key == "name" || f.key == "vendor" || f.key == "product" || f.key == "version" {
+				return c.errorf(y, "%s is missing", f.key)
+			}
+			continue
+		}
+		if !n.IsScalar() {
+			return c.errorf(n, "%s is a text, not %s", f.key, n.Kind)
+		}
+		*f.to = n.Text
+	}
+	if !regexp.MustCompile(nameRule).MatchString(p.name) {
+		return c.errorf(y.Get("name"), "the name %q is not of the form module.dataset in lower case", p.name)
+	}
+	if p.namespace == "" {
+		p.namespace = p.name
+	}
+	module, _, _ := strings.Cut(p.name, ".")
+	root, _, _ := strings.Cut(p.namespace, ".")
+	p.roots = []string{root}
+	if module != root {
+		p.roots = append(p.roots, module)
+	}
+	var err error
+	if p.aliases, err = c.strings(y.Get("aliases")); err != nil {
+		return err
+	}
+	if p.docs, err = c.strings(y.Get("docs")); err != nil {
+		return err
+	}
+	more, err := c.strings(y.Get("roots"))
+	if err != nil {
+		return err
+	}
+	p.roots = append(p.roots, more...)
+	if n := y.Get("order"); n != nil {
+		o, ok := n.Int()
+		if !ok || o < 0 || o > 1000 {
+			return c.errorf(n, "order is a number from 0 to 1000; less is tried earlier")
+		}
+		p.order = int(o)
+	}
+	if n := y.Get("keep"); n != nil {
+		p.keep = n.Text == "true"
+	}
+	return nil
+}
+
+// baseFields are set on every event before the first step.
+func (c *compiler) baseFields(y *yaml.Node) error {
+	p := c.program
+	module, _, _ := strings.Cut(p.name, ".")
+	for _, f := range [][2]string{{"event.kind", "event"}, {"event.module", module}, {"event.dataset", p.name}, {"ecs.version", ecs.Version}} {
+		ref, err := c.fieldRef(y, f[0], 0)
+		if err != nil {
+			return err
+		}
+		p.base = append(p.base, assign{key: fieldKey{ref}, temp: -1, slot: -1, value: parse.StringValue(f[1]), name: f[0]})
+	}
+	if n := y.Get("set"); n != nil {
+		set, err := c.sets(n)
+		if err != nil {
+			return err
+		}
+		p.base = append(p.base, set...)
+	}
+	return nil
+}
+
+// rest compiles what stands beside the steps.
+func (c *compiler) rest(y *yaml.Node) error {
+	p := c.program
+	var err error
+	if n := y.Get("detect"); n != nil {
+		if p.detect, err = c.signatures(n); err != nil {
+			return err
+		}
+	}
+	if n := y.Get("split"); n != nil {
+		if p.split, err = c.splitter(n); err != nil {
+			return err
+		}
+	}
+	var o normalize.DeriveOptions
+	if n := y.Get("derive"); n != nil {
+		if err := c.known(n, "address", "community_id", "related", "url", "file"); err != nil {
+			return err
+		}
+		for _, d := range n.Pairs {
+			off := d.Value.Text == "false"
+			switch d.Key.Text {
+			case "address":
+				o.NoAddress = off
+			case "community_id":
+				o.NoCommunityID = off
+			case "related":
+				o.NoRelated = off
+			case "url":
+				o.NoURLParts = off
+			case "file":
+				o.NoFileParts = off
+			}
+		}
+	}
+	p.deriver = normalize.NewDeriver(o)
+	required, err := c.strings(y.Get("required"))
+	if err != nil {
+		return err
+	}
+	for _, name := range required {
+		k, err := c.field(y.Get("required"), name, 0)
+		if err != nil {
+			return err
+		}
+		p.required = append(p.required, requiredField{k, name})
+	}
+	if n := y.Get("priority"); n != nil {
+		if err := c.known(n, "critical", "high", "low"); err != nil {
+			return err
+		}
+		for _, d := range n.Pairs {
+			cond, err := c.cond(d.Value)
+			if err != nil {
+				return err
+			}
+			class := map[string]int8{"critical": PriorityCritical, "high": PriorityHigh, "low": PriorityLow}[d.Key.Text]
+			p.priority = append(p.priority, priorityClass{class, cond})
+		}
+		slices.SortStableFunc(p.priority, func(a, b priorityClass) int { return int(b.class) - int(a.class) })
+	}
+	return nil
+}
+
+// The priority classes of events (parse.Record.Priority).
+const (
+	PriorityLow      int8 = -1
+	PriorityOrdinary int8 = 0
+	PriorityHigh     int8 = 1
+	PriorityCritical int8 = 2
+)
+
+// settleKeys makes the schema and fills in every key.
+func (c *compiler) settleKeys(y *yaml.Node) error {
+	p := c.program
+	p.slotNames = c.names
+	p.covers = make([]int, len(c.names))
+	keepNames := make([]string, len(c.names))
+	for i, name := range c.names {
+		p.covers[i] = -1
+		if i <= 1 || strings.HasPrefix(name, "_") || strings.HasPrefix(name, "syslog.") || strings.HasPrefix(name, "sd.") || !p.keep {
+			continue
+		}
+		clean := cleanPath(name)
+		for _, l := range c.keyed { // extension keys of CEF and LEEF lie together
+			if (l.kind == "cef" || l.kind == "leef") && !c.declared[name] {
+				clean = "extensions." + clean
+				break
+			}
+		}
+		for _, kind := range []string{"cef.", "leef."} { // header parts beside them
+			clean = strings.TrimPrefix(clean, kind)
+		}
+		if clean == "" {
+			continue
+		}
+		keepNames[i] = p.namespace + "." + clean
+		for j, other := range c.names {
+			if strings.HasPrefix(name, other+".") || strings.HasPrefix(name, other+"[") {
+				if p.covers[i] < 0 || len(other) < len(c.names[p.covers[i]]) {
+					p.covers[i] = j
+				}
+			}
+		}
+		c.vendor = append(c.vendor, keepNames[i])
+	}
+	schema, err := parse.NewSchema(c.vendor...)
+	if err != nil {
+		return c.errorf(y, "%v", err)
+	}
+	p.schema = schema
+	for name, k := range c.keys {
+		var ok bool
+		if *k, ok = schema.Lookup(name); !ok {
+			return c.errorf(y, "field %q is not in the schema", name)
+		}
+	}
+	p.keepKeys = make([]parse.Key, len(c.names))
+	for i, name := range keepNames {
+		if name != "" {
+			p.keepKeys[i], _ = schema.Lookup(name)
+		}
+	}
+	for _, f := range p.settle {
+		f()
+	}
+	p.settle = nil
+	return nil
+}
+
+// isNull reports whether v is one of the pack's texts for "nothing".
+func (p *Pack) isNull(v parse.Value) bool {
+	if v.Kind() == parse.KindNull {
+		return true
+	}
+	if v.Kind() != parse.KindString {
+		return false
+	}
+	b := v.Bytes()
+	if len(b) == 0 {
+		return true
+	}
+	if len(b) > 63 || p.nullLength&(1<<len(b)) == 0 {
+		return false
+	}
+	return p.nulls[string(b)]
+}
+
+// IsPackError reports whether err tells of a fault in a pack, with its place.
+func IsPackError(err error) bool {
+	var e *yaml.Error
+	return errors.As(err, &e)
+}
+
+// trimSpaceAndBOM takes white space and a byte order mark off the start.
+func trimSpaceAndBOM(b []byte) []byte {
+	b = bytes.TrimPrefix(b, []byte("\xef\xbb\xbf"))
+	for len(b) > 0 && (b[0] == ' ' || b[0] == '\t' || b[0] == '\r' || b[0] == '\n') {
+		b = b[1:]
+	}
+	return b
+}

@@ -1,0 +1,216 @@
+package pack
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/penstock-dev/penstock/errcat"
+	"github.com/penstock-dev/penstock/internal/yaml"
+	"github.com/penstock-dev/penstock/normalize/ecs"
+	"github.com/penstock-dev/penstock/parse"
+	"github.com/penstock-dev/penstock/parse/kernel/json"
+)
+
+// Options are what a host decides about parsing. The zero Options work.
+type Options struct {
+	// Now tells the time, by which times without a year get theirs. Default: time.Now.
+	Now func() time.Time
+	// Zone is where times without a zone were written, unless their source says
+	// otherwise (parse.Origin.Zone). Default: UTC.
+	Zone *time.Location
+	// ECSOnly leaves out what has no ECS field: it is neither kept nor encoded.
+	ECSOnly bool
+	// Original keeps the raw message in event.original; one that is not UTF-8 is kept
+	// in base64 with event.original_encoding... see keepOriginal.
+	Original bool
+}
+
+// Parser returns a Parser for the pack. It is made of one worker's state for each
+// worker, so that the result may be given to a pipeline or used by one goroutine.
+func (p *Pack) Parser(o Options) parse.PerWorker[parse.Record] { return &Parser{pack: p, opts: o} }
+
+// Parser parses messages with one pack. One goroutine uses it; Worker makes another.
+type Parser struct {
+	pack  *Pack
+	opts  Options
+	state *state
+}
+
+// Worker returns a Parser for another goroutine.
+func (q *Parser) Worker() parse.Parser[parse.Record] { return &Parser{pack: q.pack, opts: q.opts} }
+
+// Parse adds the events of one message.
+func (q *Parser) Parse(m *parse.Message, out *parse.Events[parse.Record]) error {
+	if q.state == nil {
+		q.state = newState(q.pack, q.opts)
+	}
+	return q.pack.parse(q.state, q.opts, m, out)
+}
+
+func newState(p *Pack, o Options) *state {
+	return &state{layers: p.newLayerStates(), keep: p.keep && !o.ECSOnly, consumed: make([]uint64, (len(p.slotNames)+63)/64)}
+}
+
+// splitter turns one message into several events.
+type splitter struct {
+	json json.SplitOptions
+}
+
+func (c *compiler) splitter(y *yaml.Node) (*splitter, error) {
+	if err := c.known(y, "json"); err != nil {
+		return nil, err
+	}
+	sp := &splitter{}
+	wrappers, err := c.strings(y.Get("json"))
+	if err != nil {
+		return nil, err
+	}
+	sp.json = json.SplitOptions{Wrappers: wrappers, AnyEnvelope: true, Framed: true}
+	return sp, nil
+}
+
+// parse runs the pack on a message.
+func (p *Pack) parse(s *state, o Options, m *parse.Message, out *parse.Events[parse.Record]) error {
+	s.msg = m
+	s.time.Zone = o.Zone
+	if m.Origin != nil && m.Origin.Zone != nil {
+		s.time.Zone = m.Origin.Zone
+	}
+	if o.Now != nil {
+		s.time.Now = o.Now()
+	} else {
+		s.now(m)
+	}
+	if p.split == nil {
+		return p.event(s, o, m.Raw, out)
+	}
+	raw := trimSpaceAndBOM(m.Raw)
+	if len(raw) == 0 || (raw[0] != '{' && raw[0] != '[') {
+		return p.event(s, o, m.Raw, out)
+	}
+	s.items = json.AppendItems(s.items[:0], raw, &p.split.json)
+	if len(s.items) == 1 && s.items[0].Envelope == nil {
+		if s.items[0].Err != nil {
+			return s.items[0].Err
+		}
+		return p.event(s, o, s.items[0].Raw, out)
+	}
+	for i := range s.items {
+		it := &s.items[i]
+		err := it.Err
+		if err == nil {
+			err = p.event(s, o, it.Raw, out)
+		}
+		if err != nil {
+			out.Reject(it.Raw, err)
+		}
+	}
+	if len(s.items) == 0 {
+		return errcat.New(errcat.SchemaViolation, errcat.StageParse, "no event in the text")
+	}
+	clear(s.items)
+	return nil
+}
+
+// now keeps the clock's time for a while: it decides years only.
+func (s *state) now(m *parse.Message) {
+	if !m.Received.IsZero() {
+		s.time.Now = m.Received
+		return
+	}
+	if s.clock--; s.clock < 0 {
+		s.clock = 1000
+		s.time.Now = time.Now()
+	}
+}
+
+// event makes one event of raw.
+func (p *Pack) event(s *state, o Options, raw []byte, out *parse.Events[parse.Record]) error {
+	r := out.Add()
+	r.Use(p.schema)
+	r.Pack, r.PackVersion = p.name, p.version
+	s.rec = r
+	s.frame.KeepRest = s.keep
+	s.frame.Reset(len(p.slotNames), r.Text())
+	clear(s.consumed)
+	s.drop, s.fail, s.drift, s.ntouched = false, nil, "", 0
+	s.frame.Slots[slotMessage] = parse.BytesValue(raw)
+	s.frame.Slots[slotRaw] = parse.BytesValue(raw)
+	for i := range p.base {
+		r.Set(*p.base[i].key.ref, p.base[i].value)
+	}
+	s.run(p.steps)
+	s.syslogDone = false
+	if s.fail == nil && !s.drop {
+		for i := range p.required {
+			if !r.Has(*p.required[i].key.ref) {
+				s.fail = &errcat.Error{Category: errcat.SchemaViolation, Stage: errcat.StageValidate, Parser: p.name, Field: p.required[i].name, Err: errMissing}
+				break
+			}
+		}
+	}
+	if s.fail != nil || s.drop {
+		n := out.Len() - 1
+		out.Truncate(n, len(out.Rejected()))
+		if s.fail == nil {
+			return nil
+		}
+		return p.named(s.fail)
+	}
+	if s.keep {
+		s.keepRest(p)
+	}
+	if s.drift != "" {
+		r.SetConst(ecs.ErrorCode, errcat.VendorFormatDrift.String())
+		r.SetString(ecs.ErrorMessage, s.drift)
+	}
+	p.deriver.Derive(r)
+	for i := range p.priority {
+		if p.priority[i].when(s) {
+			r.Priority = p.priority[i].class
+			break
+		}
+	}
+	if o.Original {
+		keepOriginal(r, raw)
+	}
+	return nil
+}
+
+var errMissing = fmt.Errorf("required field is missing")
+
+// named puts the pack's name into an error that has none.
+func (p *Pack) named(err error) error {
+	if e, ok := err.(*errcat.Error); ok {
+		if e.Parser == "" || e.Parser != p.name {
+			c := *e
+			c.Parser = p.name
+			return &c
+		}
+		return e
+	}
+	return &errcat.Error{Category: errcat.Of(err), Stage: errcat.StageParse, Parser: p.name, Err: err}
+}
+
+// keepRest stores what no field took below the vendor's namespace.
+func (s *state) keepRest(p *Pack) {
+	slots := s.frame.Slots
+	for i := 2; i < len(slots); i++ {
+		v := slots[i]
+		if v.Kind() == parse.KindNone || p.keepKeys[i] == ecs.None || s.consumed[i>>6]&(1<<(i&63)) != 0 || p.isNull(v) {
+			continue
+		}
+		if c := p.covers[i]; c >= 0 && slots[c].Kind() != parse.KindNone {
+			continue // it is inside a value that is kept or was taken whole
+		}
+		if !s.rec.Has(p.keepKeys[i]) {
+			s.rec.Set(p.keepKeys[i], v)
+		}
+	}
+	for i := range s.frame.Rest {
+		pr := &s.frame.Rest[i]
+		if !p.isNull(pr.Value) {
+			s.rec.AddDynamic(parse.Key(pr.Parent), pr.Key, pr.Value)
+		}
+	}
+}

@@ -1,0 +1,307 @@
+package pack
+
+import (
+	"cmp"
+	"fmt"
+	"io/fs"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/penstock-dev/penstock/errcat"
+	"github.com/penstock-dev/penstock/internal/yaml"
+	"github.com/penstock-dev/penstock/parse"
+	"github.com/penstock-dev/penstock/parse/kernel/json"
+)
+
+// Set is a collection of packs, found by name or by what a message looks like. Packs
+// are compiled when they are first needed; detection needs them all.
+//
+// Add first, then use: the methods that look things up are safe for concurrent use,
+// Add is not.
+type Set struct {
+	entries []*entry
+	byName  map[string]*entry
+
+	once     sync.Once
+	detector *detector
+	err      error
+}
+
+type entry struct {
+	name string
+	load func() (*Pack, error)
+	once sync.Once
+	pack *Pack
+	err  error
+}
+
+func (e *entry) get() (*Pack, error) {
+	e.once.Do(func() { e.pack, e.err = e.load() })
+	return e.pack, e.err
+}
+
+// NewSet returns a Set of the given packs.
+func NewSet(packs ...*Pack) (*Set, error) {
+	s := &Set{byName: map[string]*entry{}}
+	for _, p := range packs {
+		if err := s.Add(p); err != nil {
+			return nil, err
+		}
+	}
+	return s, nil
+}
+
+// Add adds a compiled pack under its name and aliases. It fails if one is taken.
+func (s *Set) Add(p *Pack) error {
+	e := &entry{name: p.name, load: func() (*Pack, error) { return p, nil }}
+	return s.add(e, append([]string{p.name}, p.aliases...))
+}
+
+func (s *Set) add(e *entry, names []string) error {
+	for _, n := range names {
+		if _, ok := s.byName[n]; ok {
+			return fmt.Errorf("pack: the name %q is taken already", n)
+		}
+	}
+	for _, n := range names {
+		s.byName[n] = e
+	}
+	s.entries = append(s.entries, e)
+	return nil
+}
+
+// LoadDir adds every pack of files: each folder with a pack.yaml is one, and the pack's
+// name must be its folder's name. Packs are compiled when they are first used.
+func (s *Set) LoadDir(files fs.FS) error {
+	dirs, err := fs.ReadDir(files, ".")
+	if err != nil {
+		return err
+	}
+	for _, d := range dirs {
+		if !d.IsDir() {
+			continue
+		}
+		dir := d.Name()
+		if _, err := fs.Stat(files, dir+"/pack.yaml"); err != nil {
+			continue
+		}
+		aliases, err := readAliases(files, dir)
+		if err != nil {
+			return err
+		}
+		e := &entry{name: dir, load: func() (*Pack, error) {
+			p, err := Load(files, dir)
+			if err == nil && p.name != dir {
+				return nil, fmt.Errorf("pack: %s/pack.yaml has the name %q; it must be the folder's name", dir, p.name)
+			}
+			if err == nil && !slices.Equal(p.aliases, aliases) {
+				return nil, fmt.Errorf("pack: %s/pack.yaml must have its aliases on one line at the left margin, as in aliases: [a, b]", dir)
+			}
+			return p, err
+		}}
+		if err := s.add(e, append([]string{dir}, aliases...)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// readAliases reads the line "aliases: [a, b]" of a pack without compiling it.
+func readAliases(files fs.FS, dir string) ([]string, error) {
+	src, err := readLimited(files, dir+"/pack.yaml", yaml.MaxSize)
+	if err != nil {
+		return nil, err
+	}
+	for line := range strings.Lines(string(src)) {
+		list, ok := strings.CutPrefix(strings.TrimSpace(line), "aliases:")
+		if !ok || line[0] != 'a' {
+			continue
+		}
+		var out []string
+		for _, a := range strings.Split(strings.Trim(strings.TrimSpace(list), "[]"), ",") {
+			if a = strings.Trim(strings.TrimSpace(a), `"'`); a != "" {
+				out = append(out, a)
+			}
+		}
+		return out, nil
+	}
+	return nil, nil
+}
+
+// Names are the names of all packs, sorted.
+func (s *Set) Names() []string {
+	names := make([]string, len(s.entries))
+	for i, e := range s.entries {
+		names[i] = e.name
+	}
+	slices.Sort(names)
+	return names
+}
+
+// Pack returns a pack by name or alias.
+func (s *Set) Pack(name string) (*Pack, error) {
+	e, ok := s.byName[name]
+	if !ok {
+		var names []string
+		for n := range s.byName {
+			names = append(names, n)
+		}
+		slices.Sort(names)
+		return nil, fmt.Errorf("pack: no pack is named %q%s", name, didYouMean(name, names))
+	}
+	return e.get()
+}
+
+// detector chooses the pack of a message.
+type detector struct {
+	packs []*Pack // in the order in which they are tried
+	tree  *json.Tree
+	// By class: the signatures that can hold for it, with their pack, in order.
+	byClass [classXML + 1][]candidate
+}
+
+type candidate struct {
+	sig  *signature
+	pack int
+}
+
+func (s *Set) detect() (*detector, error) {
+	s.once.Do(func() { s.detector, s.err = s.newDetector() })
+	return s.detector, s.err
+}
+
+func (s *Set) newDetector() (*detector, error) {
+	d := &detector{}
+	for _, e := range s.entries {
+		p, err := e.get()
+		if err != nil {
+			return nil, err
+		}
+		if len(p.detect) > 0 {
+			d.packs = append(d.packs, p)
+		}
+	}
+	slices.SortFunc(d.packs, func(a, b *Pack) int {
+		return cmp.Or(cmp.Compare(a.order, b.order), strings.Compare(a.name, b.name))
+	})
+	slots := map[string]int{}
+	var paths []json.Path
+	for i, p := range d.packs {
+		for _, orig := range p.detect {
+			sg := *orig // the slots of the JSON tests belong to this Set
+			sg.json = slices.Clone(orig.json)
+			for k := range sg.json {
+				t := &sg.json[k]
+				slot, ok := slots[t.path]
+				if !ok {
+					slot = len(paths)
+					slots[t.path] = slot
+					paths = append(paths, json.Path{Path: t.path, Slot: slot})
+				}
+				t.slot = slot
+			}
+			for cl := classText; cl <= classXML; cl++ {
+				if sg.class == classAny || sg.class == cl {
+					d.byClass[cl] = append(d.byClass[cl], candidate{&sg, i})
+				}
+			}
+		}
+	}
+	t, err := json.New(paths)
+	if err != nil {
+		return nil, fmt.Errorf("pack: detection: %w", err)
+	}
+	d.tree = t
+	return d, nil
+}
+
+// find returns the number of the pack for the message in v, or -1.
+func (d *detector) find(v *view) int {
+	for _, c := range d.byClass[v.class] {
+		if c.sig.matches(v) {
+			return c.pack
+		}
+	}
+	return -1
+}
+
+// Auto returns a Parser that finds the pack of each message by its bytes. A source's
+// Hint (parse.Origin) that names a pack is followed. A message that no pack
+// recognises is UNKNOWN_FORMAT: nothing is guessed. The answer for a message depends on
+// the message and the hint alone, never on what came before it.
+func (s *Set) Auto(o Options) (parse.PerWorker[parse.Record], error) {
+	d, err := s.detect()
+	if err != nil {
+		return nil, err
+	}
+	return &Auto{set: s, detector: d, opts: o}, nil
+}
+
+// Auto is the Parser that Set.Auto returns. One goroutine uses it; Worker makes
+// another.
+type Auto struct {
+	set      *Set
+	detector *detector
+	opts     Options
+
+	view   view
+	states []*state
+	hinted map[string]*Parser
+}
+
+// Worker returns a Parser for another goroutine.
+func (a *Auto) Worker() parse.Parser[parse.Record] {
+	return &Auto{set: a.set, detector: a.detector, opts: a.opts}
+}
+
+// maxHints bounds the hints that a worker remembers.
+const maxHints = 256
+
+// Parse adds the events of one message.
+func (a *Auto) Parse(m *parse.Message, out *parse.Events[parse.Record]) error {
+	if m.Origin != nil && m.Origin.Hint != "" {
+		if q := a.hint(m.Origin.Hint); q != nil {
+			return q.Parse(m, out)
+		}
+	}
+	i := a.Detect(m)
+	if i < 0 {
+		return errcat.New(errcat.UnknownFormat, errcat.StageParse, "no pack recognises the message")
+	}
+	if a.states == nil {
+		a.states = make([]*state, len(a.detector.packs))
+	}
+	p := a.detector.packs[i]
+	if a.states[i] == nil {
+		a.states[i] = newState(p, a.opts)
+	}
+	return p.parse(a.states[i], a.opts, m, out)
+}
+
+// Detect returns the number of the pack that recognises m, or -1.
+func (a *Auto) Detect(m *parse.Message) int {
+	if a.view.reader == nil {
+		a.view.reader, a.view.slots = a.detector.tree.Reader(), a.detector.tree.Slots()
+	}
+	a.view.reset(m.Raw)
+	return a.detector.find(&a.view)
+}
+
+// Pack returns the pack of a number that Detect gave.
+func (a *Auto) Pack(i int) *Pack { return a.detector.packs[i] }
+
+func (a *Auto) hint(name string) *Parser {
+	q, ok := a.hinted[name]
+	if ok || len(a.hinted) >= maxHints {
+		return q
+	}
+	if p, err := a.set.Pack(name); err == nil {
+		q = &Parser{pack: p, opts: a.opts}
+	}
+	if a.hinted == nil {
+		a.hinted = map[string]*Parser{}
+	}
+	a.hinted[name] = q
+	return q
+}
