@@ -8,58 +8,26 @@ import (
 	"strings"
 
 	"github.com/penstock-dev/penstock/errcat"
+	"github.com/penstock-dev/penstock/internal/winevent"
 	"github.com/penstock-dev/penstock/parse"
 )
 
 // The Parent numbers of f.Rest in mode Windows.
 const (
-	ParentSystem    int32 = iota // the native keys without a dot
-	ParentEventData              // event_data
-	ParentUserData               // user_data
-	ParentRendering              // rendering
-)
-
-// windowsParents is read-only.
-var windowsParents = []string{"", "event_data", "user_data", "rendering"}
-
-// The native keys of System and RenderingInfo, by the place they come from.
-// These tables are read-only.
-var (
-	systemElements = []string{"EventID", "Version", "Level", "Task", "Opcode", "Keywords", "EventRecordID", "Channel", "Computer"}
-	systemKeys     = []string{"event_id", "version", "level", "task", "opcode", "keywords", "record_id", "channel", "computer_name"}
-
-	systemAttrs = []string{
-		"Provider@Name", "Provider@Guid", "Provider@EventSourceName", "EventID@Qualifiers", "TimeCreated@SystemTime", "TimeCreated@RawTime",
-		"Correlation@ActivityID", "Correlation@RelatedActivityID", "Execution@ProcessID", "Execution@ThreadID",
-		"Execution@ProcessorID", "Execution@SessionID", "Execution@KernelTime", "Execution@UserTime", "Execution@ProcessorTime", "Security@UserID",
-	}
-	systemAttrKeys = []string{
-		"provider_name", "provider_guid", "provider_event_source_name", "event_id_qualifiers", "time_created", "time_created_raw",
-		"activity_id", "related_activity_id", "process_id", "thread_id",
-		"processor_id", "session_id", "kernel_time", "user_time", "processor_time", "user_sid",
-	}
-
-	renderingElements = []string{"Message", "Level", "Task", "Opcode", "Channel", "Provider"}
-	renderingKeys     = []string{"message", "level", "task", "opcode", "channel", "provider"}
+	ParentSystem    int32 = winevent.System    // the native keys without a dot
+	ParentEventData int32 = winevent.EventData // event_data
+	ParentUserData  int32 = winevent.UserData  // user_data
+	ParentRendering int32 = winevent.Rendering // rendering
 )
 
 // WindowsKeys are the native keys of mode Windows whose names are known beforehand:
 // all but those of event_data and user_data. The slice is the caller's.
-func WindowsKeys() []string {
-	keys := append(append([]string{}, systemKeys...), systemAttrKeys...)
-	for _, k := range renderingKeys {
-		if k != "message" {
-			k = "rendering." + k
-		}
-		keys = append(keys, k)
-	}
-	return append(keys, "rendering.keywords", "user_data.xml_name")
-}
+func WindowsKeys() []string { return winevent.Keys() }
 
 // windows is the lookup of mode Windows.
 type windows struct {
 	keys [4]*parse.Keys // native key below each parent → slot
-	// element and attribute names of System → index into systemKeys or systemAttrKeys
+	// element and attribute names of System → index into winevent.SystemKeys or winevent.SystemAttrKeys
 	elements, attrs *parse.Keys
 	rendering       *parse.Keys
 	elementSlots    []int
@@ -76,8 +44,8 @@ func (w *windows) compile(names []string, slots []int) error {
 	known := WindowsKeys()
 	for i, name := range names {
 		parent, key := ParentSystem, name
-		for n, p := range windowsParents[1:] {
-			if rest, ok := strings.CutPrefix(name, p+"."); ok {
+		for n, p := range winevent.Prefixes[1:] {
+			if rest, ok := strings.CutPrefix(name, p); ok {
 				parent, key = int32(n)+1, rest
 			}
 		}
@@ -121,9 +89,9 @@ func (w *windows) compile(names []string, slots []int) error {
 		}
 		return found
 	}
-	w.elements, w.attrs, w.rendering = number(systemElements), number(systemAttrs), number(renderingElements)
-	w.elementSlots, w.attrSlots = find("", systemKeys...), find("", systemAttrKeys...)
-	w.renderingSlots = find("rendering.", renderingKeys...)
+	w.elements, w.attrs, w.rendering = number(winevent.SystemElements), number(winevent.SystemAttrs), number(winevent.RenderingElements)
+	w.elementSlots, w.attrSlots = find("", winevent.SystemKeys...), find("", winevent.SystemAttrKeys...)
+	w.renderingSlots = find("rendering.", winevent.RenderingKeys...)
 	w.renderingSlots[0] = find("", "message")[0]
 	w.keywordsSlot = find("", "rendering.keywords")[0]
 	w.xmlNameSlot = find("", "user_data.xml_name")[0]
@@ -296,7 +264,7 @@ func (r *Reader) system(f *parse.Frame) error {
 			continue
 		}
 		if i := w.elements.Slot(name); i >= 0 {
-			err = r.keep(f, w.elementSlots[i], ParentSystem, constant(systemKeys[i]), v)
+			err = r.keep(f, w.elementSlots[i], ParentSystem, constant(winevent.SystemKeys[i]), v)
 		} else if len(v.Bytes()) > 0 {
 			err = r.keep(f, w.keys[ParentSystem].Slot(name), ParentSystem, name, v)
 		}
@@ -319,7 +287,7 @@ func (r *Reader) systemAttr(f *parse.Frame, element []byte, i int) error {
 		value = Unescape(value, f.Text)
 	}
 	if n := w.attrs.Slot(full); n >= 0 {
-		return r.keep(f, w.attrSlots[n], ParentSystem, constant(systemAttrKeys[n]), parse.BytesValue(value))
+		return r.keep(f, w.attrSlots[n], ParentSystem, constant(winevent.SystemAttrKeys[n]), parse.BytesValue(value))
 	}
 	slot := w.keys[ParentSystem].Slot(full)
 	if slot < 0 && !f.KeepRest {
@@ -580,7 +548,7 @@ func (r *Reader) renderingInfo(f *parse.Frame) error {
 		switch {
 		case len(v.Bytes()) == 0:
 		case i >= 0:
-			err = r.keep(f, w.renderingSlots[i], parent, constant(renderingKeys[i]), v)
+			err = r.keep(f, w.renderingSlots[i], parent, constant(winevent.RenderingKeys[i]), v)
 		default:
 			err = r.keepNamed(f, ParentRendering, name, v)
 		}
