@@ -24,13 +24,16 @@ type splitter struct {
 	b     []byte
 	delim []byte
 	keys  bool // the delimiter begins with a byte that keys may hold
+	// escapes: the delimiter can be escaped. A tab cannot: nobody does, and Windows
+	// paths end with backslashes.
+	escapes bool
 }
 
 func newSplitter(b, delim []byte) splitter {
 	if len(delim) == 0 {
 		delim = byteText['\t' : '\t'+1]
 	}
-	return splitter{b, delim, !notKey[delim[0]]}
+	return splitter{b, delim, !notKey[delim[0]], len(delim) == 1 && delim[0] != '\t'}
 }
 
 // keyAt returns the index of the '=' of the key that begins at i, or -1 where none
@@ -82,7 +85,7 @@ func (s *splitter) next(lo int) (end, start, eq int) {
 			return len(b), -1, -1
 		}
 		end = from + k
-		if s.delim[0] != '\t' && oddBackslashes(b, lo, end) {
+		if s.escapes && oddBackslashes(b, lo, end) {
 			from = end + len(s.delim)
 			continue
 		}
@@ -120,14 +123,17 @@ func trim(b []byte, i, j int) (int, int) {
 
 func isBlank(c byte) bool { return c == ' ' || c == '\t' || c == '\n' || c == '\r' }
 
-// first finds the first key.
-func (s *splitter) first() (start, eq int) {
+// first finds the first key. What stands before it, delimiters apart, is
+// b[stray[0]:stray[1]]; eq is -1 where there is no key.
+func (s *splitter) first() (stray [2]int, start, eq int) {
 	start = s.skip(0)
-	if eq = s.keyAt(start); eq >= 0 || start == len(s.b) {
-		return start, eq
+	if eq = s.keyAt(start); eq >= 0 {
+		return stray, start, eq
 	}
-	_, start, eq = s.next(start)
-	return start, eq
+	stray[0] = start
+	stray[1], start, eq = s.next(start)
+	stray[0], stray[1] = trim(s.b, stray[0], stray[1])
+	return stray, start, eq
 }
 
 // Iterator walks over attributes:
@@ -155,7 +161,7 @@ func Iterate(attributes, delimiter []byte) Iterator {
 func (it *Iterator) Next() bool {
 	if !it.begun {
 		it.begun = true
-		it.start, it.eq = it.s.first()
+		_, it.start, it.eq = it.s.first()
 	}
 	if it.eq < 0 {
 		it.key, it.value = nil, nil
@@ -211,19 +217,13 @@ func (r *Reader) Read(attributes, delimiter []byte, f *parse.Frame) error {
 	b := attributes
 	o := r.order
 	o.begin()
-	r.stray = nil
-	start, eq := s.first()
+	stray, start, eq := s.first()
+	r.stray = b[stray[0]:stray[1]:stray[1]]
 	if eq < 0 {
-		i, j := trim(b, s.skip(0), len(b))
-		if i == j {
+		if len(r.stray) == 0 {
 			return nil
 		}
-		r.stray = b[i:j:j]
-		return fail(errcat.SchemaViolation, i, "", "the attributes have no key=value pair")
-	}
-	if i := s.skip(0); i != start {
-		i, j := trim(b, i, start)
-		r.stray = b[i:j:j]
+		return fail(errcat.SchemaViolation, stray[0], "", "the attributes have no key=value pair")
 	}
 	n, slot := o.guess(b, start)
 	if n == 0 {
@@ -317,6 +317,9 @@ func (r *Reader) ReadEvent(raw []byte, h *Header, f *parse.Frame) error {
 		h.Unescape(f.Text)
 		at = h.Attributes
 		err = r.Read(attributes, h.Delimiter, f)
+	}
+	if err == nil {
+		return nil
 	}
 	var e *errcat.Error
 	if errors.As(err, &e) {

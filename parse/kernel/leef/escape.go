@@ -7,12 +7,12 @@ import "bytes"
 func AppendHeader(dst, v []byte) []byte { return appendUnescaped(dst, v, '|', '|') }
 
 // AppendValue appends the attribute value v to dst with its escapes taken out:
-// \\, \=, \| and a backslash before the first byte of the delimiter. A backslash
+// \\, \=, \| and a backslash before a delimiter of one byte. A backslash
 // before anything else stands for itself: LEEF defines no \n or \t, and bare Windows
 // paths are full of them.
 func AppendValue(dst, v, delimiter []byte) []byte {
-	d := byte('\t')
-	if len(delimiter) > 0 {
+	d := byte('=')
+	if len(delimiter) == 1 {
 		d = delimiter[0]
 	}
 	return appendUnescaped(dst, v, '=', d)

@@ -24,14 +24,14 @@ func Find(raw []byte) int {
 	if bytes.HasPrefix(raw, []byte("\xef\xbb\xbf")) {
 		i = 3
 	}
-	for i < len(raw) && (raw[i] == ' ' || raw[i] == '\t' || raw[i] == '\r' || raw[i] == '\n') {
+	for i < min(len(raw), maxPrefix) && (raw[i] == ' ' || raw[i] == '\t' || raw[i] == '\r' || raw[i] == '\n') {
 		i++
 	}
 	if isStart(raw[i:]) {
 		return i
 	}
 	window := raw[:min(len(raw), maxPrefix)]
-	if bytes.Index(window[i:], []byte("LEEF:")) < 0 {
+	if i >= len(window) || bytes.Index(window[i:], []byte("LEEF:")) < 0 {
 		return -1
 	}
 	return findAfterSyslog(raw, i)
@@ -104,6 +104,9 @@ func findAfterSyslog(raw []byte, i int) int {
 		if isTimeWord(word) {
 			syslog = true
 			continue
+		}
+		if syslog && string(word) == "-" {
+			continue // absent, in RFC 5424
 		}
 		free++
 		if free > freeTokens {
