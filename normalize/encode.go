@@ -27,10 +27,10 @@ type Encoder struct {
 	opts   EncoderOptions
 	shared *plans
 
-	schema  *parse.Schema // of plan
-	plan    *plan
-	keys    []parse.Key
-	time    timeparse.Formatter
+	schema *parse.Schema // of plan
+	plan   *plan
+	keys   []parse.Key
+	time   timeparse.Formatter
 	// Invalid counts the bytes so far that were not UTF-8.
 	Invalid int
 	// Conflicts counts the fields so far that were left out because the field above
@@ -316,3 +316,7 @@ func (e *Encoder) appendValue(dst []byte, v parse.Value, array bool) []byte {
 	}
 	return dst
 }
+
+// AppendJSONString appends s as a quoted JSON string to dst: strict UTF-8, bytes that
+// are not become U+FFFD.
+func AppendJSONString(dst, s []byte) []byte { return scan.AppendJSONString(dst, s) }

@@ -16,19 +16,20 @@ import (
 
 // signature is one way to recognise a pack's messages: every part of it must hold.
 type signature struct {
-	class    class
-	prefixes [][]byte         // payload begins with one of them
-	contains [][]byte         // payload holds all of them
-	any      [][]byte         // payload holds one of them
-	raw      [][]byte         // the message with its header holds all of them
-	not      [][]byte         // payload holds none of them
-	apps     []string         // application name of the syslog header; * at the end is a prefix
-	json     []jsonTest       // members of the object
-	cefPairs []vendorProduct  // vendor and product of the header
-	regex    []*regexp.Regexp // the last resort
-	columns  []columnTest
-	commas   [2]int // least and most of separators, with columns
-	sep      byte
+	class     class
+	prefixes  [][]byte        // payload begins with one of them
+	contains  [][]byte        // payload holds all of them
+	any       [][]byte        // payload holds one of them
+	raw       [][]byte        // the message with its header holds all of them
+	not       [][]byte        // payload holds none of them
+	apps      []string        // application name of the syslog header; * at the end is a prefix
+	json      []jsonTest      // members of the object
+	cefPairs  []vendorProduct // vendor and product of the header
+	anyVendor bool
+	regex     []*regexp.Regexp // the last resort
+	columns   []columnTest
+	commas    [2]int // least and most of separators, with columns
+	sep       byte
 }
 
 // class is what the payload looks like by its first bytes.
@@ -135,6 +136,9 @@ func (c *compiler) signature(y *yaml.Node) (*signature, error) {
 				p = ""
 			}
 			sg.cefPairs = append(sg.cefPairs, vendorProduct{v, p})
+			if v == "" && p == "" {
+				sg.anyVendor = true // a broken header too: the pack says what is wrong
+			}
 		}
 	}
 	list, err := c.strings(y.Get("regex"))
@@ -357,7 +361,7 @@ func (sg *signature) matches(v *view) bool {
 	if sg.class != classAny && sg.class != v.class {
 		return false
 	}
-	if len(sg.cefPairs) > 0 {
+	if len(sg.cefPairs) > 0 && !sg.anyVendor {
 		if !v.readHeader() {
 			return false
 		}

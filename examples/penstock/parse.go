@@ -1,0 +1,223 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"runtime"
+	"runtime/pprof"
+	"sort"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/penstock-dev/penstock/batch"
+	"github.com/penstock-dev/penstock/errcat"
+	"github.com/penstock-dev/penstock/ingest"
+	"github.com/penstock-dev/penstock/ingest/file"
+	"github.com/penstock-dev/penstock/ingest/reader"
+	"github.com/penstock-dev/penstock/normalize"
+	"github.com/penstock-dev/penstock/parse"
+	"github.com/penstock-dev/penstock/parse/pack"
+	"github.com/penstock-dev/penstock/parse/vendors"
+)
+
+type parseOptions struct {
+	pack, framing, events, errors, fields, output, now, zone, packs, profile string
+	original                                                                 bool
+	workers, maxMessage                                                      int
+}
+
+func runParse(ctx context.Context, args []string, std stdio) error {
+	var o parseOptions
+	fs := flags("parse", "[flags] [FILE...]", std)
+	fs.StringVar(&o.pack, "p", "auto", "`pack` or format by name, or auto to tell it by the bytes")
+	fs.StringVar(&o.framing, "framing", "lines", "where records end: lines, nul, whole, octet or json")
+	fs.StringVar(&o.events, "events", "all", "all events of a record, or one: the first only")
+	fs.StringVar(&o.errors, "errors", "inline", "dead letters: inline in the output, drop, or a `file` to write them to")
+	fs.BoolVar(&o.original, "original", false, "keep the raw record in event.original")
+	fs.StringVar(&o.fields, "fields", "all", "all fields, or ecs: without the vendor's own")
+	fs.StringVar(&o.output, "o", "ecs", "form of the output: ecs (nested objects) or ecs-flat (dotted names)")
+	fs.StringVar(&o.now, "now", "", "the `time` (RFC 3339) by which times without a year get theirs; default: the clock")
+	fs.StringVar(&o.zone, "tz", "UTC", "time `zone` of times that carry none")
+	fs.IntVar(&o.workers, "workers", runtime.GOMAXPROCS(0), "goroutines that parse; the output does not depend on it")
+	fs.IntVar(&o.maxMessage, "max-record", 1<<20, "longest record in `bytes`; a longer one is a dead letter")
+	fs.StringVar(&o.packs, "packs", "", "`folder` of packs to use instead of the built-in ones")
+	fs.StringVar(&o.profile, "cpuprofile", "", "write a CPU profile to `file`")
+	if err := parseFlags(fs, args); err != nil {
+		return err
+	}
+	if o.profile != "" {
+		f, err := os.Create(o.profile)
+		if err != nil {
+			return err
+		}
+		defer f.Close()
+		if err := pprof.StartCPUProfile(f); err != nil {
+			return err
+		}
+		defer pprof.StopCPUProfile()
+	}
+	cfg, closeDead, err := o.config(fs.Args(), std)
+	if err != nil {
+		return err
+	}
+	p, err := ingest.New(cfg)
+	if err != nil {
+		return err
+	}
+	runErr := p.Run(ctx)
+	runErr = errors.Join(runErr, closeDead())
+	summary(std.err, p.Stats())
+	return runErr
+}
+
+// config wires the pipeline that the options describe.
+func (o *parseOptions) config(paths []string, std stdio) (cfg ingest.Config[parse.Record], closeDead func() error, err error) {
+	closeDead = func() error { return nil }
+	framing, err := ingest.ParseFraming(o.framing)
+	if err != nil {
+		return cfg, closeDead, err
+	}
+	parser, err := o.parser()
+	if err != nil {
+		return cfg, closeDead, err
+	}
+	if o.fields != "all" && o.fields != "ecs" {
+		return cfg, closeDead, fmt.Errorf("-fields is all or ecs, not %q", o.fields)
+	}
+	enc := normalize.EncoderOptions{ECSOnly: o.fields == "ecs"}
+	switch o.output {
+	case "ecs":
+	case "ecs-flat":
+		enc.Flat = true
+	default:
+		return cfg, closeDead, fmt.Errorf("-o is ecs or ecs-flat, not %q", o.output)
+	}
+	cfg = ingest.Config[parse.Record]{
+		Parser:     parser,
+		Encoder:    normalize.NewEncoder(enc),
+		Sink:       batch.NewWriter[parse.Record](std.out),
+		Workers:    o.workers,
+		Ordered:    true,
+		MaxMessage: o.maxMessage,
+	}
+	if len(paths) == 0 {
+		cfg.Sources = []ingest.Source{reader.New(std.in, reader.Options{Name: "stdin", Framing: framing})}
+	} else {
+		cfg.Sources = []ingest.Source{file.New(file.Options{Paths: paths, Framing: framing})}
+	}
+	switch o.events {
+	case "all":
+	case "one":
+		cfg.FirstEventOnly = true
+	default:
+		return cfg, closeDead, fmt.Errorf("-events is all or one, not %q", o.events)
+	}
+	switch o.errors {
+	case "inline":
+		cfg.InlineDeadLetters = appendDeadLetter
+	case "drop":
+	default:
+		f, err := os.OpenFile(o.errors, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
+		if err != nil {
+			return cfg, closeDead, err
+		}
+		cfg.DeadLetters = batch.NewWriter[ingest.DeadLetter](f)
+		closeDead = f.Close
+	}
+	return cfg, closeDead, nil
+}
+
+func (o *parseOptions) parser() (parse.Parser[parse.Record], error) {
+	opts := pack.Options{ECSOnly: o.fields == "ecs", Original: o.original}
+	if o.now != "" {
+		t, err := time.Parse(time.RFC3339, o.now)
+		if err != nil {
+			return nil, fmt.Errorf("-now: %w", err)
+		}
+		opts.Now = func() time.Time { return t }
+	}
+	zone, err := time.LoadLocation(o.zone)
+	if err != nil {
+		return nil, fmt.Errorf("-tz: %w", err)
+	}
+	opts.Zone = zone
+	set, err := packSet(o.packs)
+	if err != nil {
+		return nil, err
+	}
+	if o.pack == "auto" {
+		return set.Auto(opts)
+	}
+	p, err := set.Pack(o.pack)
+	if err != nil {
+		return nil, err
+	}
+	return p.Parser(opts), nil
+}
+
+// packSet returns the packs of a folder, or the built-in ones.
+func packSet(dir string) (*pack.Set, error) {
+	if dir == "" {
+		return vendors.Packs()
+	}
+	set, err := pack.NewSet()
+	if err != nil {
+		return nil, err
+	}
+	return set, set.LoadDir(os.DirFS(dir))
+}
+
+// appendDeadLetter writes a dead letter as an event of kind pipeline_error.
+func appendDeadLetter(dst []byte, d *ingest.DeadLetter) []byte {
+	dst = append(dst, `{"event":{"kind":"pipeline_error","original":"`...)
+	if utf8.Valid(d.Raw) {
+		dst = dst[:len(dst)-1]
+		dst = normalize.AppendJSONString(dst, d.Raw)
+	} else {
+		dst = append(dst, "base64:"...)
+		dst = base64.StdEncoding.AppendEncode(dst, d.Raw)
+		dst = append(dst, '"')
+	}
+	dst = append(dst, `},"error":{"code":"`...)
+	dst = append(dst, d.Category.String()...)
+	dst = append(dst, `","type":"`...)
+	dst = append(dst, d.Stage.String()...)
+	dst = append(dst, `","message":`...)
+	msg := ""
+	if d.Err != nil {
+		msg = d.Err.Error()
+	}
+	dst = normalize.AppendJSONString(dst, []byte(msg))
+	return append(dst, "}}"...)
+}
+
+// summary prints what the ledger counted.
+func summary(w io.Writer, s ingest.Stats) {
+	var b bytes.Buffer
+	fmt.Fprintf(&b, "penstock: %d records, %d events", s.Received, s.Delivered)
+	if s.Filtered > 0 {
+		fmt.Fprintf(&b, ", %d filtered", s.Filtered)
+	}
+	if s.Failed > 0 {
+		fmt.Fprintf(&b, ", %d failed", s.Failed)
+	}
+	fmt.Fprintf(&b, ", %d dead letters", s.DeadLettered)
+	var cats []string
+	for c, n := range s.DeadLetters {
+		if n > 0 {
+			cats = append(cats, fmt.Sprintf("%s %d", errcat.Category(c), n))
+		}
+	}
+	if sort.Strings(cats); len(cats) > 0 {
+		fmt.Fprintf(&b, " (%s)", strings.Join(cats, ", "))
+	}
+	secs := max(s.Elapsed.Seconds(), 1e-9)
+	fmt.Fprintf(&b, ", %d bytes in %.3f s, %.1f MB/s\n", s.Bytes, s.Elapsed.Seconds(), float64(s.Bytes)/1e6/secs)
+	w.Write(b.Bytes())
+}
