@@ -187,7 +187,7 @@ func (c *compiler) slots(seq []elem, seen map[string]bool) (off int, problem, me
 				return e.cap.off, fmt.Sprintf("%q is captured twice", e.cap.name), "give it another name, or write <_:…> to skip it"
 			}
 			seen[e.cap.name] = true
-			if n := c.slotOf(e.cap.name); n >= 0 {
+			if n := c.slotOf(e.cap.name); n >= 0 && n <= maxSlot {
 				e.cap.slot = int32(n)
 				c.set.width = max(c.set.width, n+1)
 			}

@@ -12,16 +12,19 @@ import (
 // span is what a node took.
 type span struct {
 	start, end uint32
-	what       uint32 // the node, and one of the marks below
+	slot       uint32 // and one of the marks below
 	num        uint32 // of markInt and markIPv4
 }
 
 // What is known of a value beyond its text.
 const (
-	markInt  = 1 << 28 // num is its value and its text is canonical
-	markIPv4 = 2 << 28 // num is the address
-	markIPv6 = 3 << 28 // a canonical address
-	markMask = 3 << 28
+	markInt    = 1 << 28 // num is its value and its text is canonical
+	markIPv4   = 2 << 28 // num is the address
+	markIPv6   = 3 << 28 // a canonical address
+	markNumber = 4 << 28 // an integer or decimal number in any form
+	markQuoted = 5 << 28 // with its quotes
+	markMask   = 15 << 28
+	maxSlot    = 1<<28 - 1
 )
 
 // matcher is the state of one Match. It lives on the caller's stack and so holds its
@@ -45,7 +48,7 @@ const (
 	baseFuel, byteFuel = 1 << 15, 4
 
 	memoBits    = 10
-	fewCaptures = 24
+	fewCaptures = 16
 )
 
 // scratch is borrowed from the Set's pool by those tries that need it.
@@ -64,15 +67,17 @@ func (m *matcher) borrow() *scratch {
 }
 
 // take adds a capture.
-func (m *matcher) take(slot int32, sp span) {
-	if slot < 0 {
-		return
-	}
+func (m *matcher) take(sp span) {
 	if m.n < fewCaptures {
 		m.few[m.n] = sp
-	} else {
-		m.borrow().caps[m.n-fewCaptures] = sp
+		m.n++
+		return
 	}
+	m.takeAside(sp)
+}
+
+func (m *matcher) takeAside(sp span) {
+	m.borrow().caps[m.n-fewCaptures] = sp
 	m.n++
 }
 
@@ -100,12 +105,9 @@ func (s *Set) Match(text []byte, slots []parse.Value) (id int, ok bool) {
 	}
 	if ok {
 		id = s.patterns[m.result].ID
-		few := m.few[:min(m.n, fewCaptures)]
-		for i := range few {
-			setValue(slots, s, &few[i], text)
-		}
-		for i := fewCaptures; i < m.n; i++ {
-			setValue(slots, s, &m.aside.caps[i-fewCaptures], text)
+		setValues(slots, m.few[:min(m.n, fewCaptures)], text)
+		if m.n > fewCaptures {
+			setValues(slots, m.aside.caps[:m.n-fewCaptures], text)
 		}
 	}
 	if m.aside != nil {
@@ -132,6 +134,9 @@ func (m *matcher) retry() bool {
 // run matches from the node and position on, to the end. Failing, it leaves m.n as it
 // was.
 func (m *matcher) run(at int32, pos int) bool {
+	if m.fuel--; m.fuel < 0 {
+		return false
+	}
 	had := m.n
 	if m.walk(at, pos) {
 		return true
@@ -140,20 +145,18 @@ func (m *matcher) run(at int32, pos int) bool {
 	return false
 }
 
+// walk goes from node to node as long as there is one way only.
 func (m *matcher) walk(at int32, pos int) bool {
 	text := m.text
 	nodes := m.set.nodes
 	for {
 		n := &nodes[at]
-		if m.fuel--; m.fuel < 0 {
-			return false
-		}
 		if n.join && m.again && !m.enter(at, pos) {
 			return false
 		}
 		lit := &n.lit
 		end := pos
-		sp := span{what: uint32(at)}
+		var num, mark uint32
 		switch n.op {
 		case stepLiteral:
 			goto literal
@@ -173,31 +176,37 @@ func (m *matcher) walk(at int32, pos int) bool {
 				return false
 			}
 			var after int
-			if end, after = lit.find(text, from, len(text)); end < 0 {
+			if lit.n == 1 && !lit.last {
+				if end = bytes.IndexByte(text[from:], lit.text[0]); end >= 0 {
+					end += from
+					after = end + 1
+				}
+			} else {
+				end, after = lit.find(text, from, len(text))
+			}
+			if end < 0 {
 				m.fuel -= (len(text) - pos) >> 4
 				return false
 			}
 			m.fuel -= (end - pos) >> 4
-			if end > pos {
-				sp.start, sp.end = uint32(pos), uint32(end)
-				m.take(n.slot, sp)
+			if end > pos && n.slot >= 0 {
+				m.take(span{uint32(pos), uint32(end), uint32(n.slot), 0})
 			}
 			at, pos = lit.next, after
 			continue
 		case stepSearch:
-			return m.search(uint32(at), n, pos)
+			return m.search(n, pos)
 		case stepIP:
 			addr, size := scanIPv4(text[pos:])
 			if size > 0 {
-				sp.what |= markIPv4
-				sp.num = addr
+				num, mark = addr, markIPv4
 			} else {
 				var canonical bool
 				if size, canonical = scanIPv6(text[pos:]); size == 0 {
 					return false
 				}
 				if canonical {
-					sp.what |= markIPv6
+					mark = markIPv6
 				}
 			}
 			end += size
@@ -216,9 +225,8 @@ func (m *matcher) walk(at int32, pos int) bool {
 			if end == pos {
 				return false
 			}
-			if text[pos] != '0' || end == pos+1 {
-				sp.what |= markInt
-				sp.num = v
+			if mark = markNumber; text[pos] != '0' || end == pos+1 {
+				num, mark = v, markInt
 			}
 		case stepInt:
 			if end < len(text) && (text[end] == '-' || text[end] == '+') {
@@ -237,10 +245,11 @@ func (m *matcher) walk(at int32, pos int) bool {
 			if end == first {
 				return false
 			}
-			m.fuel -= (end - pos) >> 3
-			if end-pos <= 9 && first == pos && (text[pos] != '0' || end == pos+1) {
-				sp.what |= markInt
-				sp.num = v
+			if end-pos > 64 {
+				m.fuel -= (end - pos) >> 3
+			}
+			if mark = markNumber; end-pos <= 9 && first == pos && (text[pos] != '0' || end == pos+1) {
+				num, mark = v, markInt
 			}
 		case stepLiterals:
 			if lit = m.set.choices[n.index].literal(text, pos); lit == nil {
@@ -257,12 +266,17 @@ func (m *matcher) walk(at int32, pos int) bool {
 			if size == 0 {
 				return false
 			}
+			switch n.op {
+			case stepNumber:
+				mark = markNumber
+			case stepQuoted:
+				mark = markQuoted
+			}
 			m.fuel -= size >> 3
 			end += size
 		}
-		if end > pos {
-			sp.start, sp.end = uint32(pos), uint32(end)
-			m.take(n.slot, sp)
+		if end > pos && n.slot >= 0 {
+			m.take(span{uint32(pos), uint32(end), uint32(n.slot) | mark, num})
 		}
 		pos = end
 	literal:
@@ -270,8 +284,9 @@ func (m *matcher) walk(at int32, pos int) bool {
 		if lit.n == 0 {
 			continue
 		}
-		if pos+8 <= len(text) && lit.n <= 8 && binary.LittleEndian.Uint64(text[pos:])&lit.mask == lit.want {
-			pos += int(lit.n)
+		if size := int(lit.n); pos+max(size, 8) <= len(text) && binary.LittleEndian.Uint64(text[pos:pos+8])&lit.mask == lit.want &&
+			(size <= 8 || string(text[pos+8:pos+size]) == lit.text[8:]) {
+			pos += size
 			if lit.last {
 				for pos < len(text) && (text[pos] == ' ' || text[pos] == '\t') {
 					pos++
@@ -346,6 +361,8 @@ func (c *choice) literal(text []byte, pos int) *literal {
 		if b = text[pos]; b == '\t' {
 			b = ' '
 		}
+	} else if len(c.firsts) == 0 || c.firsts[0] != b || c.lits[0].n > 1 {
+		return nil
 	}
 	if len(c.firsts) > 8 {
 		if i := bytes.IndexByte(c.firsts, b); i >= 0 {
@@ -363,7 +380,7 @@ func (c *choice) literal(text []byte, pos int) *literal {
 
 // search takes a value that ends at one of several literals, or where its class ends,
 // and goes on to the end.
-func (m *matcher) search(at uint32, n *node, pos int) bool {
+func (m *matcher) search(n *node, pos int) bool {
 	s := &m.set.searches[n.index]
 	text := m.text
 	q := len(text)
@@ -376,25 +393,25 @@ func (m *matcher) search(at uint32, n *node, pos int) bool {
 		return false
 	}
 	if s.trie != nil {
-		if m.searchTerms(at, n, s, pos, from, q) {
+		if m.searchTerms(n, s, pos, from, q) {
 			return true
 		}
 	} else {
 		l := &s.terms[0]
 		p, after := l.find(text, from, q)
 		m.fuel -= (q - from) >> 4
-		if p >= 0 && m.leave(at, n, pos, p, l.next, after) {
+		if p >= 0 && m.leave(n, pos, p, l.next, after) {
 			return true
 		}
 	}
-	return s.tail >= 0 && m.fuel >= 0 && m.leave(at, n, pos, q, s.tail, q)
+	return s.tail >= 0 && m.fuel >= 0 && m.leave(n, pos, q, s.tail, q)
 }
 
 // leave takes the value between start and end and goes on at the node next.
-func (m *matcher) leave(at uint32, n *node, start, end int, next int32, pos int) bool {
+func (m *matcher) leave(n *node, start, end int, next int32, pos int) bool {
 	had := m.n
-	if end > start {
-		m.take(n.slot, span{uint32(start), uint32(end), at, 0})
+	if end > start && n.slot >= 0 {
+		m.take(span{uint32(start), uint32(end), uint32(n.slot), 0})
 	}
 	if m.run(next, pos) {
 		return true
@@ -481,45 +498,48 @@ func (l *literal) find(text []byte, from, q int) (p, end int) {
 	return -1, 0
 }
 
-// setValue makes the value of a capture.
-func setValue(slots []parse.Value, s *Set, c *span, text []byte) {
-	n := &s.nodes[c.what&^markMask]
-	if int(n.slot) >= len(slots) {
-		return
-	}
-	v := &slots[n.slot]
-	b := text[c.start:c.end]
-	switch c.what & markMask {
-	case markInt:
-		*v = parse.IntText(int64(c.num), b)
-		return
-	case markIPv4:
-		*v = parse.IPv4Value(c.num, b)
-		return
-	case markIPv6:
-		*v = parse.RawValue(parse.KindIP, b)
-		return
-	}
-	switch n.op {
-	case stepInt, stepNumber:
-		if i, ok := canonicalInt(b); ok {
-			*v = parse.IntText(i, b)
-			return
+// setValues makes the values of captures.
+func setValues(slots []parse.Value, caps []span, text []byte) {
+	for i := range caps {
+		c := &caps[i]
+		slot := int(c.slot &^ markMask)
+		if slot >= len(slots) {
+			continue
 		}
-		if n.op == stepNumber && jsonNumber(b) {
-			*v = parse.RawValue(parse.KindFloat, b)
-			return
+		b := text[c.start:c.end]
+		switch c.slot & markMask {
+		case 0:
+			slots[slot] = parse.BytesValue(b)
+		case markInt:
+			slots[slot] = parse.IntText(int64(c.num), b)
+		case markIPv4:
+			slots[slot] = parse.IPv4Value(c.num, b)
+		case markIPv6:
+			slots[slot] = parse.RawValue(parse.KindIP, b)
+		case markNumber:
+			slots[slot] = number(b)
+		case markQuoted:
+			slots[slot] = quoted(b[1 : len(b)-1])
 		}
-	case stepQuoted:
-		b = b[1 : len(b)-1]
-		q := parse.BytesValue(b).WithFlags(parse.Quoted)
-		if bytes.IndexByte(b, '\\') >= 0 {
-			q = q.WithFlags(parse.Escaped)
-		}
-		*v = q
-		return
 	}
-	*v = parse.BytesValue(b)
+}
+
+func number(b []byte) parse.Value {
+	if i, ok := canonicalInt(b); ok {
+		return parse.IntText(i, b)
+	}
+	if jsonNumber(b) {
+		return parse.RawValue(parse.KindFloat, b)
+	}
+	return parse.BytesValue(b)
+}
+
+func quoted(b []byte) parse.Value {
+	v := parse.BytesValue(b).WithFlags(parse.Quoted)
+	if bytes.IndexByte(b, '\\') >= 0 {
+		v = v.WithFlags(parse.Escaped)
+	}
+	return v
 }
 
 // canonicalInt reads an int64 that is written as strconv writes it.

@@ -42,9 +42,9 @@ type literal struct {
 	text       string
 	want, mask uint64 // its first eight bytes
 	next       int32
-	n          uint8 // length, 255 for more
-	spaces     bool  // has a space
-	last       bool  // ends with one
+	n          uint16 // length
+	spaces     bool   // has a space
+	last       bool   // ends with one
 }
 
 func (l *literal) finish() {
@@ -52,7 +52,7 @@ func (l *literal) finish() {
 	n := copy(b[:], l.text)
 	l.want = binary.LittleEndian.Uint64(b[:])
 	l.mask = 1<<(8*n) - 1 // all ones for 8: the shift leaves 0
-	l.n = uint8(min(len(l.text), 255))
+	l.n = uint16(len(l.text))
 	l.spaces = false
 	for i := range len(l.text) {
 		l.spaces = l.spaces || l.text[i] == ' '

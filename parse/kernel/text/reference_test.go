@@ -146,19 +146,20 @@ func (w *refWay) describe() []string {
 
 // flexible returns where lit ends that text has at p, or -1.
 func flexible(text, lit string, p int) int {
-	re := "^"
-	for _, part := range strings.SplitAfter(lit, " ") {
-		s := strings.TrimSuffix(part, " ")
-		re += regexp.QuoteMeta(s)
-		if s != part {
-			re += "(?:[ \t]+|$)"
+	for i, word := range strings.Split(lit, " ") {
+		if i > 0 && p < len(text) {
+			rest := strings.TrimLeft(text[p:], " \t")
+			if len(rest) == len(text)-p {
+				return -1
+			}
+			p = len(text) - len(rest)
 		}
+		if !strings.HasPrefix(text[p:], word) {
+			return -1
+		}
+		p += len(word)
 	}
-	m := compiled(re).FindStringIndex(text[p:])
-	if m == nil {
-		return -1
-	}
-	return p + m[1]
+	return p
 }
 
 var regexps = map[string]*regexp.Regexp{}

@@ -100,7 +100,7 @@ const fewTerms = 512
 
 // searchTerms looks for the first place of each literal of s, nearest first, and goes
 // on there. It reports whether all the rest matched.
-func (m *matcher) searchTerms(at uint32, n *node, s *search, start, from, q int) bool {
+func (m *matcher) searchTerms(n *node, s *search, start, from, q int) bool {
 	if len(s.terms) > fewTerms {
 		seen, _ := m.set.seen.Get().(*[]uint64)
 		if seen == nil {
@@ -112,15 +112,15 @@ func (m *matcher) searchTerms(at uint32, n *node, s *search, start, from, q int)
 			*seen = (*seen)[:n]
 			clear(*seen)
 		}
-		ok := m.searchSeen(at, n, s, start, from, q, *seen)
+		ok := m.searchSeen(n, s, start, from, q, *seen)
 		m.set.seen.Put(seen)
 		return ok
 	}
 	var seen [fewTerms / 64]uint64
-	return m.searchSeen(at, n, s, start, from, q, seen[:])
+	return m.searchSeen(n, s, start, from, q, seen[:])
 }
 
-func (m *matcher) searchSeen(at uint32, n *node, s *search, start, from, q int, seen []uint64) bool {
+func (m *matcher) searchSeen(n *node, s *search, start, from, q int, seen []uint64) bool {
 	t := s.trie
 	text := m.text
 	left := len(s.terms)
@@ -144,7 +144,7 @@ func (m *matcher) searchSeen(at uint32, n *node, s *search, start, from, q int, 
 			}
 			seen[i/64] |= 1 << (i % 64)
 			l := &s.terms[i]
-			if m.leave(at, n, start, p, l.next, l.match(text, p)) {
+			if m.leave(n, start, p, l.next, l.match(text, p)) {
 				return true
 			}
 			if left--; left == 0 {
