@@ -1,6 +1,7 @@
 package normalize
 
 import (
+	"slices"
 	"sync"
 
 	"github.com/penstock-dev/penstock/internal/scan"
@@ -30,6 +31,7 @@ type Encoder struct {
 	schema *parse.Schema // of plan
 	plan   *plan
 	keys   []parse.Key
+	shapes []shape
 	time   timeparse.Formatter
 	// Invalid counts the bytes so far that were not UTF-8.
 	Invalid int
@@ -139,18 +141,87 @@ func newPlan(s *parse.Schema, flat bool) *plan {
 	return pl
 }
 
+// shape is the text between the values of records that have the same fields. Devices
+// repeat a few kinds of events, so most records find theirs made already.
+type shape struct {
+	plan    *plan
+	present []uint64
+	fields  []shapeField
+	text    []byte // what stands before each value, one after the other, and the end
+	skipped int    // fields that another one's value leaves no room for
+}
+
+type shapeField struct {
+	key   parse.Key
+	array bool
+	end   int32 // of the text before the value
+}
+
+// shapeSlots is the size of the cache of shapes. A collision costs making the shape anew.
+const shapeSlots = 256
+
+func hashPresent(words []uint64) uint64 {
+	h := uint64(len(words))
+	for _, w := range words {
+		h = (h ^ w) * 0x9E3779B97F4A7C15
+		h ^= h >> 29
+	}
+	return h
+}
+
 // Append appends the record as one JSON object to dst and returns the result. It
-// allocates only to grow dst. It never fails; the error is there to meet the interface
-// of the pipeline's encoders.
+// allocates only to grow dst and when it meets a new set of fields. It never fails; the
+// error is there to meet the interface of the pipeline's encoders.
 func (e *Encoder) Append(dst []byte, r *parse.Record) ([]byte, error) {
 	if s := r.Schema(); e.plan == nil || s != e.schema {
 		e.schema, e.plan = s, e.shared.get(s, e.opts.Flat)
 	}
-	e.keys = r.Keys(e.keys[:0])
-	dynamic := r.Dynamics()
-	if e.opts.ECSOnly {
-		dynamic = nil
+	if len(r.Dynamics()) > 0 && !e.opts.ECSOnly {
+		return e.appendSlow(dst, r), nil
 	}
+	present := r.Present()
+	if e.shapes == nil {
+		e.shapes = make([]shape, shapeSlots)
+	}
+	sh := &e.shapes[hashPresent(present)%shapeSlots]
+	if sh.plan != e.plan || !slices.Equal(sh.present, present) {
+		e.makeShape(sh, r)
+	}
+	e.Conflicts += sh.skipped
+	from := int32(0)
+	for i := range sh.fields {
+		f := &sh.fields[i]
+		dst = append(dst, sh.text[from:f.end]...)
+		from = f.end
+		dst = e.appendValue(dst, r.Get(f.key), f.array)
+	}
+	return append(dst, sh.text[from:]...), nil
+}
+
+// makeShape writes the record once without its values.
+func (e *Encoder) makeShape(sh *shape, r *parse.Record) {
+	sh.plan = e.plan
+	sh.present = append(sh.present[:0], r.Present()...)
+	sh.fields, sh.text = sh.fields[:0], sh.text[:0]
+	before := e.Conflicts
+	sh.text = e.walk(sh.text, r, nil, func(dst []byte, k parse.Key, array bool) []byte {
+		sh.fields = append(sh.fields, shapeField{k, array, int32(len(dst))})
+		return dst
+	})
+	sh.skipped = e.Conflicts - before
+	e.Conflicts = before
+}
+
+// appendSlow writes a record that has fields named by the wire.
+func (e *Encoder) appendSlow(dst []byte, r *parse.Record) []byte {
+	return e.walk(dst, r, r.Dynamics(), func(dst []byte, k parse.Key, array bool) []byte {
+		return e.appendValue(dst, r.Get(k), array)
+	})
+}
+
+// walk writes the fields in the order of their paths and lets value write each value.
+func (e *Encoder) walk(dst []byte, r *parse.Record, dynamic []parse.Dynamic, value func(dst []byte, k parse.Key, array bool) []byte) []byte {
+	e.keys = r.Keys(e.keys[:0])
 	if len(dynamic) > 0 {
 		e.addContainers(dynamic)
 	}
@@ -158,14 +229,14 @@ func (e *Encoder) Append(dst []byte, r *parse.Record) ([]byte, error) {
 	first, depth := true, 0
 	var open *[maxDepth]uint16
 	var room [maxDepth]uint16
-	value := noNode // the last key that has a value and could have fields below it
-	valueDepth := 0
+	taken := noNode // the last key that has a value and could have fields below it
+	takenDepth := 0
 	for _, k := range e.keys {
 		t := &e.plan.keys[k]
 		if e.opts.ECSOnly && !t.ecs {
 			continue
 		}
-		if int(t.depth) > valueDepth && t.parents[valueDepth] == value {
+		if int(t.depth) > takenDepth && t.parents[takenDepth] == taken {
 			e.Conflicts++
 			continue
 		}
@@ -192,13 +263,13 @@ func (e *Encoder) Append(dst []byte, r *parse.Record) ([]byte, error) {
 			continue
 		}
 		dst = append(dst, t.text[t.from[common]:]...)
-		dst = e.appendValue(dst, r.Get(k), t.array)
-		value, valueDepth = t.node, depth
+		dst = value(dst, k, t.array)
+		taken, takenDepth = t.node, depth
 	}
 	for range depth {
 		dst = append(dst, '}')
 	}
-	return append(dst, '}'), nil
+	return append(dst, '}')
 }
 
 // addContainers merges the containers of dynamic fields into e.keys.

@@ -279,6 +279,21 @@ func (r *Record) All() iter.Seq2[Key, Value] {
 	}
 }
 
+// Slots is the number of positions that At knows: at least the number of fields that
+// are not dynamic.
+func (r *Record) Slots() int { return len(r.keys) }
+
+// At returns the field in position i, in the order in which fields were first set.
+// ok is false for a position whose field was deleted.
+func (r *Record) At(i int) (k Key, v Value, ok bool) {
+	k = r.keys[i]
+	return k, r.values[i], r.Has(k) && int(r.slot[k]) == i
+}
+
+// Present is the set of fields as a bit for each Key: records of one schema with
+// equal sets have the same fields. It is valid until the record changes, and read only.
+func (r *Record) Present() []uint64 { return r.present }
+
 // Keys appends the keys of the fields to dst in the order of their paths and returns
 // the result.
 func (r *Record) Keys(dst []Key) []Key {
