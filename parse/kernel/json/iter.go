@@ -96,7 +96,7 @@ func (it *Iter) unescaped(from, to int, escaped bool) []byte {
 	if !escaped {
 		return src
 	}
-	out, _ := appendUnescaped(it.text.Scratch(len(src)), src)
+	out, _ := appendUnescaped(it.text.Scratch(len(src)), src, sawEscape)
 	return it.text.Keep(out)
 }
 

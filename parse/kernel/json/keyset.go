@@ -73,15 +73,22 @@ func (t *keySet) close() {
 // add notes the key data[from:to], as str read it, and reports whether it is new in
 // the innermost object.
 func (t *keySet) add(data []byte, from, to int, saw uint8) bool {
-	k := keyRef{off: from, len: to - from}
-	text := data[from:to]
-	if saw&(sawEscape|sawBadUTF8) != 0 {
-		k.off = ^len(t.text)
-		t.text, _ = appendUnescaped(t.text, text)
-		text = t.text[^k.off:]
-		k.len = len(text)
+	if saw&(sawEscape|sawBadUTF8) == 0 {
+		return t.addHashed(data, from, to, hashKey(data[from:to]))
 	}
-	k.hash = hashKey(text)
+	k := keyRef{off: ^len(t.text)}
+	t.text, _ = appendUnescaped(t.text, data[from:to], saw)
+	text := t.text[^k.off:]
+	k.len, k.hash = len(text), hashKey(text)
+	return t.addRef(data, k, text)
+}
+
+// addHashed is add for a key without escapes whose hash is known.
+func (t *keySet) addHashed(data []byte, from, to int, hash uint32) bool {
+	return t.addRef(data, keyRef{from, to - from, hash}, data[from:to])
+}
+
+func (t *keySet) addRef(data []byte, k keyRef, text []byte) bool {
 	f := &t.frames[len(t.frames)-1]
 	n := len(t.keys) - f.first
 	if n < smallSet {

@@ -43,7 +43,7 @@ func (w *rewriter) value(dst []byte, i int, put bool) ([]byte, int) {
 			if c == '{' {
 				from := i + 1
 				end := w.stringEnd(from)
-				if keep && !w.set.add(w.src, from, end, sawEscape) {
+				if keep && !w.set.add(w.src, from, end, sawEscape|sawBadUTF8) {
 					keep = false
 					w.twice++
 				}

@@ -1,6 +1,8 @@
 package json
 
 import (
+	"math/bits"
+
 	"github.com/penstock-dev/penstock/internal/arena"
 	"github.com/penstock-dev/penstock/parse"
 )
@@ -10,8 +12,8 @@ import (
 type Reader struct {
 	scanner
 	tree  *Tree
-	next  [][]int32 // by node, by previous entry + 1: the entry that followed it
-	seen  []uint64  // by entry: the visit in which its key came last
+	order []order  // by node
+	seen  []uint64 // by entry: the visit in which its key came last
 	visit uint64
 	lists [][]parse.Value
 
@@ -21,19 +23,40 @@ type Reader struct {
 	repaired int
 }
 
+// order is what a Reader remembers of one node: which key came after which. Devices
+// write their keys in a stable order, so that the next key can be compared before it
+// is read: found at once, and passed over without a search for its end.
+//
+// Keys that nobody wants are remembered too, a bounded number of them in fixed places,
+// so that a sender of ever new keys gains nothing but the slow way for his own events.
+type order struct {
+	entries []entry // the node's, then places for unwanted keys
+	next    []int32 // by previous entry + 1: the entry that followed it
+}
+
+const (
+	places   = 32 // for unwanted keys, per node
+	placeLen = 48 // the longest unwanted key remembered
+)
+
 // Reader returns a Reader for one worker.
 func (t *Tree) Reader() *Reader {
 	r := &Reader{
 		tree:  t,
-		next:  make([][]int32, len(t.nodes)),
+		order: make([]order, len(t.nodes)),
 		seen:  make([]uint64, t.entries),
 		lists: make([][]parse.Value, len(t.listSlots)),
 	}
 	r.maxDepth, r.maxKeys, r.repair = t.options.MaxDepth, t.options.MaxKeys, t.options.RepairUTF8
 	for i, n := range t.nodes {
-		r.next[i] = make([]int32, len(n.entries)+1)
+		o := &r.order[i]
+		o.entries = append(make([]entry, 0, len(n.entries)+places), n.entries...)
+		for range places {
+			o.entries = append(o.entries, entry{need: never, slot: -1, list: -1, id: -1})
+		}
+		o.next = make([]int32, len(o.entries)+1)
 		for j := range n.entries {
-			r.next[i][j] = int32(j) // until told otherwise: the order of the paths
+			o.next[j] = int32(j) // until told otherwise: the order of the paths
 		}
 	}
 	return r
@@ -136,9 +159,10 @@ func (r *Reader) object(data []byte, i int, n *node, depth int) int {
 	r.visit++
 	var (
 		visit   = r.visit
-		entries = n.entries
-		next    = r.next[n.id]
-		prev    = 0 // entry + 1
+		o       = &r.order[n.id]
+		entries = o.entries
+		next    = o.next
+		prev    = int32(0) // entry + 1
 		rest    = r.rest
 	)
 	if rest {
@@ -157,67 +181,72 @@ func (r *Reader) object(data []byte, i int, n *node, depth int) int {
 		if r.keys++; r.keys > r.maxKeys {
 			return r.fail(errKeys, i)
 		}
-		// The key: first the one that followed the previous key last time.
+		// The key: first the one that followed the previous one last time.
 		var (
-			e   *entry
-			key []byte
+			at   = next[prev]
+			e    = &entries[at]
+			from = i + 1
+			key  []byte
+			saw  uint8
 		)
-		if guess := int(next[prev]); guess < len(entries) {
-			g := &entries[guess]
-			if len(data)-i >= g.need && (load64(data, i)^g.first)&g.mask == 0 {
-				q := len(g.quoted)
-				if q <= 8 || load64(data, i+q-8) == g.last &&
-					(q <= 16 || string(data[i+8:i+q-8]) == g.quoted[8:q-8]) {
-					e, prev = g, guess+1
-					key = data[i+1 : i+q-2]
-					i += q
-				}
-			}
-		}
-		if e == nil {
-			from := i + 1
-			if data[i] != '"' {
-				return r.fail(errKey, i)
-			}
-			var saw uint8
-			if i, saw = r.str(data, from); i < 0 {
+		if q := len(e.quoted); len(data)-i >= e.need && (load64(data, i)^e.first)&e.mask == 0 &&
+			(q <= 8 || load64(data, i+q-8) == e.last &&
+				(q <= 16 || string(data[i+8:i+q-8]) == string(e.quoted[8:q-8]))) {
+			key = data[from : i+q-2]
+			i += q
+		} else {
+			if key, saw, i = r.key(data, i); i < 0 {
 				return -1
 			}
-			key = data[from:i]
-			if saw != 0 {
-				key = r.unescape(key)
-			}
-			if len(key) > parse.MaxKeyLength {
-				return r.fail(errKeyLength, from-1)
-			}
-			if found := n.find(key); found >= 0 {
-				next[prev] = int32(found)
-				e, prev = &entries[found], found+1
-			} else if rest && !r.set.add(data, from, i, saw) {
-				if i = r.colon(data, i+1); i < 0 {
-					return -1
-				}
-				goto twice
-			}
+			at = o.find(n, key, saw)
+			next[prev] = at
+			e = &entries[at]
 			if i = r.colon(data, i+1); i < 0 {
 				return -1
 			}
 		}
+		prev = at + 1
 		if i < len(data) && data[i] <= ' ' {
 			i, _ = space(data, i)
 		}
-		if e != nil {
+		if e.id < 0 {
+			if !rest {
+				r.unmapped = true
+				i, _ = r.skip(data, i, depth, false)
+				goto after
+			}
+			if !r.fresh(data, from, key, saw) {
+				goto twice
+			}
+		} else {
 			if r.seen[e.id] == visit {
 				goto twice
 			}
 			r.seen[e.id] = visit
-			i = r.value(data, i, e, n.id, key, depth)
-		} else if rest {
-			i = r.value(data, i, &unwanted, n.id, key, depth)
-		} else {
-			r.unmapped = true
-			i, _ = r.skip(data, i, depth, false)
 		}
+		if e.plain && i < len(data) && data[i] == '"' {
+			// scanner.str by hand: a call here costs 5 % of the whole.
+			from, saw = i+1, 0
+			for i = from; i <= len(data)-8; i += 8 {
+				if m := unusual(load64(data, i)); m != 0 {
+					i += bits.TrailingZeros64(m) >> 3
+					break
+				}
+			}
+			if i >= len(data) || data[i] != '"' {
+				if i, saw = r.strSlow(data, i); i < 0 {
+					return -1
+				}
+			}
+			text := data[from:i:i]
+			if saw != 0 {
+				text = r.unescape(text, saw)
+			}
+			r.f.Slots[e.slot] = parse.BytesValue(text)
+			i++
+			goto after
+		}
+		i = r.value(data, i, e, n.id, key, depth)
 		goto after
 	twice:
 		r.f.Duplicates++
@@ -254,8 +283,55 @@ closed:
 	return i + 1
 }
 
-// unwanted is the entry of keys that go to Rest. It is constant.
-var unwanted = entry{slot: -1, list: -1, id: -1}
+// key reads the key at i and returns the index of its closing quote.
+func (r *Reader) key(data []byte, i int) (key []byte, saw uint8, end int) {
+	if data[i] != '"' {
+		return nil, 0, r.fail(errKey, i)
+	}
+	if end, saw = r.str(data, i+1); end < 0 {
+		return nil, 0, -1
+	}
+	key = data[i+1 : end : end]
+	if saw != 0 {
+		key = r.unescape(key, saw)
+	}
+	if len(key) > parse.MaxKeyLength {
+		return nil, 0, r.fail(errKeyLength, i)
+	}
+	return key, saw, end
+}
+
+// find returns the index of the entry of key, which str answered with saw. For a key
+// that is not wanted that is the place where it now is remembered.
+func (o *order) find(n *node, key []byte, saw uint8) int32 {
+	hash := hashKey(key)
+	if i := n.find(key, hash); i >= 0 {
+		return int32(i)
+	}
+	at := len(n.entries) + int(hash>>20%places)
+	e := &o.entries[at]
+	if saw != 0 || len(key) > placeLen {
+		e.need = never // the place must not answer for another key
+		return int32(at)
+	}
+	if q := len(e.quoted); e.need == never || string(e.quoted[1:q-2]) != string(key) {
+		room := e.quoted
+		if cap(room) == 0 {
+			room = make([]byte, 0, placeLen+11)
+		}
+		e.setText(room, key)
+	}
+	return int32(at)
+}
+
+// fresh reports whether a key without a slot is new in its object.
+func (r *Reader) fresh(data []byte, from int, key []byte, saw uint8) bool {
+	if saw == 0 {
+		return r.set.addHashed(data, from, from+len(key), hashKey(key))
+	}
+	end, _ := closingQuote(data, from, false)
+	return r.set.add(data, from, end, saw)
+}
 
 func (r *Reader) colon(data []byte, i int) int {
 	if i < len(data) && data[i] <= ' ' {
@@ -271,8 +347,8 @@ func (r *Reader) colon(data []byte, i int) int {
 }
 
 // unescape returns the text of the string with the raw inside src.
-func (r *Reader) unescape(src []byte) []byte {
-	out, bad := appendUnescaped(r.f.Text.Scratch(len(src)), src)
+func (r *Reader) unescape(src []byte, saw uint8) []byte {
+	out, bad := appendUnescaped(r.f.Text.Scratch(len(src)), src, saw)
 	r.repaired += bad
 	return r.f.Text.Keep(out)
 }
@@ -292,7 +368,7 @@ func (r *Reader) value(data []byte, i int, e *entry, parent int32, key []byte, d
 		}
 		text := data[from:end:end]
 		if saw != 0 {
-			text = r.unescape(text)
+			text = r.unescape(text, saw)
 		}
 		v, i = parse.BytesValue(text), end+1
 	case c == '{':

@@ -3,8 +3,6 @@ package json
 import (
 	"bytes"
 	"iter"
-
-	"github.com/penstock-dev/penstock/errcat"
 )
 
 // Item is one event's text in a message that may hold several.
@@ -54,123 +52,86 @@ var defaultWrappers = []string{"Records", "records", "value", "events", "logEven
 // Only one level is unwrapped.
 //
 // Broken items are reported by themselves where the next one can be found: behind the
-// next comma in an array, on the next line elsewhere. After an object whose end
+// next comma in an array, on the next line elsewhere. A wrapper without its end has its
+// items, and no Envelope. After an object whose end
 // cannot be found every line is taken by itself. The time is linear in len(data).
 func Split(data []byte, o *SplitOptions) iter.Seq[Item] {
-	return func(yield func(Item) bool) { split(data, o, yield) }
+	return func(yield func(Item) bool) {
+		for _, it := range AppendItems(nil, data, o) {
+			if !yield(it) {
+				return
+			}
+		}
+	}
 }
 
-// AppendItems appends the items of Split to dst. It allocates only what dst lacks.
+// AppendItems appends the items of Split to dst. Broken items apart, it allocates only
+// what dst lacks.
 func AppendItems(dst []Item, data []byte, o *SplitOptions) []Item {
-	split(data, o, func(it Item) bool {
-		dst = append(dst, it)
-		return true
-	})
-	return dst
-}
-
-func split(data []byte, o *SplitOptions, yield func(Item) bool) {
-	var zero SplitOptions
-	if o == nil {
-		o = &zero
+	s := splitter{items: dst, wrappers: defaultWrappers}
+	framed := false
+	if o != nil {
+		s.any, framed = o.AnyEnvelope, o.Framed
+		if o.Wrappers != nil {
+			s.wrappers = o.Wrappers
+		}
 	}
-	wrappers := o.Wrappers
-	if wrappers == nil {
-		wrappers = defaultWrappers
-	}
-	s := splitter{data: data, o: o, wrappers: wrappers, yield: yield}
-	s.run()
+	s.run(data, framed)
+	return s.items
 }
 
 type splitter struct {
-	data     []byte
-	o        *SplitOptions
+	items    []Item
 	wrappers []string
-	yield    func(Item) bool
+	any      bool
 }
 
-func (s *splitter) item(from, to int) bool {
-	return s.yield(Item{Raw: s.data[from:to:to], Offset: from})
+func (s *splitter) add(raw []byte, at int, c code) {
+	it := Item{Raw: raw[:len(raw):len(raw)], Offset: at}
+	if c != errNone {
+		it.Err = newError(c, at)
+	}
+	s.items = append(s.items, it)
 }
 
-func (s *splitter) broken(from, to int, c code) bool {
-	return s.yield(Item{Raw: s.data[from:to:to], Offset: from, Err: itemError(c, from)})
-}
-
-func itemError(c code, at int) error {
-	e := errcat.New(failures[c].category, errcat.StageParse, failures[c].text)
-	e.Offset = int64(at)
-	return e
-}
-
-func (s *splitter) run() {
-	limit := s.data // cut at the end of the line once lines are taken by themselves
-	lines := false
-	for i, _ := begin(s.data); ; {
-		i, _ = space(s.data, i)
-		if i >= len(s.data) {
+func (s *splitter) run(data []byte, framed bool) {
+	var (
+		limit = data // cut at the end of the line once lines are taken by themselves
+		lines = false
+	)
+	for i, _ := begin(data); ; framed = false {
+		if i, _ = space(data, i); i >= len(data) {
 			return
 		}
 		if lines && i >= len(limit) {
-			limit = s.data[:lineEnd(s.data, i)]
+			limit = data[:lineEnd(data, i)]
 		}
-		switch s.data[i] {
+		end, c := 0, errNone
+		switch data[i] {
 		case '{':
-			var w wrapper
 			if len(s.wrappers) > 0 {
-				w = s.wrapper(limit, i)
-			}
-			if w.array > 0 {
-				var envelope []byte
-				if w.end > 0 {
-					envelope = s.data[i:w.end:w.end]
+				if end, ok := s.wrapper(limit, i); ok {
+					i = end
+					continue
 				}
-				end, more := s.elements(limit, w.array, envelope, w.name)
-				if !more {
-					return
-				}
-				if i = end; w.end > 0 {
-					i = w.end
-				}
-				continue
 			}
-			end := w.end
-			if s.o.Framed && i == firstByte(s.data) {
-				end = trimmed(s.data, i, len(s.data))
-			} else if end == 0 {
-				end = closingBracket(limit, i, true)
-			}
-			if end < 0 {
-				end = lineEnd(s.data, i)
+			if framed {
+				end = trimmed(data, i, len(data))
+			} else if end = closingBracket(limit, i, true); end < 0 {
+				end, c = lineEnd(data, i), errTruncated
 				if !lines {
-					lines, limit = true, s.data[:end]
+					lines, limit = true, data[:end]
 				}
-				if !s.broken(i, end, errTruncated) {
-					return
-				}
-			} else if !s.item(i, end) {
-				return
 			}
-			i = end
 		case '[':
-			end, more := s.elements(limit, i, nil, "")
-			if !more {
-				return
-			}
-			i = end
+			i = s.elements(limit, i, "")
+			continue
 		default:
-			end := lineEnd(s.data, i)
-			if !s.broken(i, end, errNotObject) {
-				return
-			}
-			i = end
+			end, c = lineEnd(data, i), errNotObject
 		}
+		s.add(data[i:end], i, c)
+		i = end
 	}
-}
-
-func firstByte(data []byte) int {
-	i, _ := begin(data)
-	return i
 }
 
 // lineEnd returns the index of the line break that ends the line of i, white space
@@ -191,66 +152,69 @@ func trimmed(data []byte, i, end int) int {
 	return end
 }
 
-type wrapper struct {
-	array int // index of the bracket, 0 if it is no wrapper
-	end   int // behind the object, 0 if not known
-	name  string
-}
-
-// wrapper looks at the members of the object at i until it is clear what it is.
-func (s *splitter) wrapper(data []byte, i int) (w wrapper) {
-	for i++; ; {
+// wrapper adds the items of the object at i and returns the index behind what it read,
+// if the object is a wrapper.
+func (s *splitter) wrapper(data []byte, i int) (end int, ok bool) {
+	first := len(s.items)
+	start := i
+	for i++; ; i++ {
 		i, _ = space(data, i)
 		if i >= len(data) || data[i] != '"' {
 			break
 		}
-		end, escaped := closingQuote(data, i+1, true)
-		if end < 0 {
+		quote, escaped := closingQuote(data, i+1, true)
+		if quote < 0 {
 			break
 		}
 		name := ""
-		if w.array == 0 {
-			name = s.named(data[i+1:end], escaped)
+		if !ok {
+			name = s.named(data[i+1:quote], escaped)
 		}
-		if i, _ = space(data, end+1); i >= len(data) || data[i] != ':' {
+		if i, _ = space(data, quote+1); i >= len(data) || data[i] != ':' {
 			break
 		}
 		if i, _ = space(data, i+1); i >= len(data) {
 			break
 		}
+		at := i
 		switch data[i] {
 		case '"':
-			if end, _ = closingQuote(data, i+1, true); end < 0 {
-				return w
+			if i, _ = closingQuote(data, i+1, true); i < 0 {
+				return at, ok
 			}
-			end++
+			i++
 		case '{', '[':
 			inner, _ := space(data, i+1)
 			objects := data[i] == '[' && inner < len(data) && data[inner] == '{'
 			if name != "" && objects {
-				w.array, w.name = i, name
-			} else if !s.o.AnyEnvelope && (data[i] == '{' || objects || inner < len(data) && data[inner] == '[') {
-				return wrapper{}
+				ok = true
+				i = s.elements(data, i, name)
+				break
 			}
-			if end = closingBracket(data, i, true); end < 0 {
-				return w
+			if !s.any && (data[i] == '{' || objects || inner < len(data) && data[inner] == '[') {
+				clear(s.items[first:])
+				s.items = s.items[:first]
+				return 0, false
+			}
+			if i = closingBracket(data, i, true); i < 0 {
+				return at, ok
 			}
 		default:
-			end = tokenEnd(data, i)
+			i = tokenEnd(data, i)
 		}
-		if i, _ = space(data, end); i >= len(data) {
-			break
+		i, _ = space(data, i)
+		if i < len(data) && data[i] == ',' {
+			continue
 		}
-		if data[i] == '}' {
-			w.end = i + 1
-			return w
+		if i < len(data) && data[i] == '}' {
+			i++
+			for j := range s.items[first:] {
+				s.items[first+j].Envelope = data[start:i:i]
+			}
 		}
-		if data[i] != ',' {
-			break
-		}
-		i++
+		break
 	}
-	return w
+	return i, ok
 }
 
 // named returns the wrapper key that key is, or "".
@@ -260,7 +224,7 @@ func (s *splitter) named(key []byte, escaped bool) string {
 		if len(key) > 6*len(room) {
 			return ""
 		}
-		key, _ = appendUnescaped(room[:0], key)
+		key, _ = appendUnescaped(room[:0], key, sawBadUTF8)
 	}
 	for _, w := range s.wrappers {
 		if w == string(key) {
@@ -270,69 +234,54 @@ func (s *splitter) named(key []byte, escaped bool) string {
 	return ""
 }
 
-// elements reports the elements of the array at i. more is false if the caller of
-// Split wants no more.
-func (s *splitter) elements(data []byte, i int, envelope []byte, name string) (end int, more bool) {
-	it := Item{Envelope: envelope, Wrapper: name}
+// elements adds the elements of the array at i and returns the index behind it.
+func (s *splitter) elements(data []byte, i int, name string) int {
 	i, _ = space(data, i+1)
 	if i < len(data) && data[i] == ']' {
-		return i + 1, true
+		return i + 1
 	}
-	behind := false // an element without a comma after it
-	for {
-		it.Offset, it.Err = i, nil
-		c := errNone
+	for missing := false; ; { // a comma before this element
+		end, c := len(data), errNotObject
 		switch {
 		case i >= len(data):
-			end, c = i, errTruncated
-		case data[i] == '{':
-			if end = closingBracket(data, i, false); end < 0 {
-				end, c = len(data), errTruncated
+			c = errTruncated
+		case data[i] == '{' || data[i] == '[':
+			if data[i] == '{' {
+				c = errNone
 			}
-		case data[i] == '[':
-			c = errNotObject
 			if end = closingBracket(data, i, false); end < 0 {
 				end, c = len(data), errTruncated
 			}
 		case data[i] == '"':
-			c = errNotObject
 			if end, _ = closingQuote(data, i+1, false); end < 0 {
-				end, c = lineEnd(data, i), errTruncated
+				end, c = len(data), errTruncated
 			} else {
 				end++
 			}
 		default:
-			end, c = tokenEnd(data, i), errNotObject
-			if end < len(data) && data[end] == '}' {
+			if end = tokenEnd(data, i); end < len(data) && data[end] == '}' {
 				end++
 			}
 		}
-		if behind && c == errNone {
+		if missing && c == errNone {
 			c = errCommaArray
 		}
-		if c != errNone {
-			it.Err = itemError(c, i)
-		}
-		it.Raw = data[i:end:end]
-		if !s.yield(it) {
-			return end, false
-		}
+		s.add(data[i:end], i, c)
+		s.items[len(s.items)-1].Wrapper = name
 		if i, _ = space(data, end); i >= len(data) {
 			if c != errTruncated {
-				it.Raw, it.Offset, it.Err = data[i:], i, itemError(errTruncated, i)
-				more = s.yield(it)
-				return i, more
+				s.add(data[i:], i, errTruncated)
 			}
-			return i, true
+			return i
 		}
 		switch data[i] {
 		case ']':
-			return i + 1, true
+			return i + 1
 		case ',':
 			i, _ = space(data, i+1)
-			behind = false
+			missing = false
 		default:
-			behind = true
+			missing = true
 		}
 	}
 }

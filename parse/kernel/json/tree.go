@@ -3,6 +3,7 @@ package json
 import (
 	"errors"
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 )
@@ -86,10 +87,11 @@ type entry struct {
 	// `"name":` as numbers: its first eight bytes under mask, its last eight.
 	first, mask, last uint64
 	need              int    // bytes that must follow for a compare by words
-	quoted            string // `"name":`, or empty if the name needs escapes
+	quoted            []byte // `"name":`, or empty if the name needs escapes
 	name              string
 	slot              int32 // -1: none, only something inside is wanted
 	list              int32 // the number of the list that slot collects, or -1
+	plain             bool  // a slot that is no list
 	id                int32
 	obj               *node
 	arr               *array
@@ -105,6 +107,9 @@ type element struct {
 	index int
 	entry *entry
 }
+
+// never is more bytes than there can be.
+const never = math.MaxInt
 
 // maxPathDepth bounds the recursion of reading.
 const maxPathDepth = 64
@@ -344,7 +349,8 @@ func (n *node) compile() {
 }
 
 func (e *entry) compile() {
-	e.need = 1 << 62
+	e.plain = e.slot >= 0 && e.list < 0
+	e.need = never
 	plain := true
 	for i := range len(e.name) {
 		c := e.name[i]
@@ -353,21 +359,28 @@ func (e *entry) compile() {
 	if !plain {
 		return // met by the lookup of unescaped keys
 	}
-	e.quoted = `"` + e.name + `":`
-	b := []byte(e.quoted + "\x00\x00\x00\x00\x00\x00\x00\x00")
-	q := len(e.quoted)
-	e.first, e.mask, e.need = load64(b, 0), ^uint64(0), max(q, 8)
+	e.setText(make([]byte, 0, len(e.name)+11), []byte(e.name))
+}
+
+// setText sets what comparisons of the plain key name need. room is for the text:
+// len(name) + 11 bytes.
+func (e *entry) setText(room, name []byte) {
+	b := append(append(append(room[:0], '"'), name...), `":`...)
+	q := len(b)
+	words := append(b, "\x00\x00\x00\x00\x00\x00\x00\x00"...)
+	e.quoted = b
+	e.first, e.mask, e.need = load64(words, 0), ^uint64(0), max(q, 8)
 	if q < 8 {
 		e.mask = 1<<(8*q) - 1
 		e.first &= e.mask
 	} else {
-		e.last = load64(b, q-8)
+		e.last = load64(words, q-8)
 	}
 }
 
-// find returns the index of the entry of key, or -1.
-func (n *node) find(key []byte) int {
-	for h := hashKey(key) & n.mask; ; h = (h + 1) & n.mask {
+// find returns the index of the entry of key, whose hash is given, or -1.
+func (n *node) find(key []byte, hash uint32) int {
+	for h := hash & n.mask; ; h = (h + 1) & n.mask {
 		i := int(n.hash[h])
 		if i == 0 {
 			return -1
