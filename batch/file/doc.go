@@ -1,0 +1,39 @@
+// Package file is a sink that writes lines to files and starts a new one by size and
+// age.
+//
+//	sink, err := file.New[parse.Record](file.Options{Dir: "/var/spool/events"})
+//	if err != nil { … }
+//	defer sink.Close()
+//
+// A file that is being written has the suffix .part; a finished one is renamed, so
+// that whoever collects files never sees half of one:
+//
+//	events-20260314T150926.535897932Z-5c0e77a1-000001.ndjson
+//
+// The parts of the name are Options.Prefix, when the file was begun in UTC, a number
+// of this Sink that makes names of several processes differ, and the number of the
+// file. Files get mode 0600, folders that are made 0700.
+//
+// # What is safe when
+//
+// Unless Options.NoSync is set a batch is on the disk (fsync) when Write returns, and
+// a finished file's name too. After an fsync that failed the file is given up at its
+// last good length, since no later fsync of it can be trusted, and the batch is
+// written to a new file when it is tried again. A batch that could be written in part
+// only (a full disk) is cut off again. With NoSync a batch survives the end of the
+// process, not that of the machine.
+//
+// A process that was killed leaves its file as .part. Where the system has file locks
+// (Linux, macOS, BSD), New finishes such files of its prefix, without their last line
+// if that is torn; files of a process that still runs are locked and left alone.
+//
+// # Limits
+//
+// A batch is never split, so a file may be longer than Options.MaxBytes by as much as
+// its first batch is. The number of files is not bounded: somebody has to collect
+// them.
+//
+// # Concurrency
+//
+// A Sink is safe for concurrent use.
+package file

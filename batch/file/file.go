@@ -1,0 +1,388 @@
+package file
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/penstock-dev/penstock/batch"
+	"github.com/penstock-dev/penstock/errcat"
+)
+
+// Options say where files are written and when one is finished. Dir is needed.
+type Options struct {
+	// Dir is the folder, made if it does not exist.
+	Dir string
+	// Prefix begins the names of the files. Default: "events". Letters, digits,
+	// dashes, underscores and dots, and not a dot at the beginning.
+	Prefix string
+	// Suffix ends the names. Default: ".ndjson". The same characters.
+	Suffix string
+	// MaxBytes finishes a file before a batch that would make it longer. Default: 128
+	// MiB. At least 1.
+	MaxBytes int64
+	// MaxAge finishes a file that long after it was begun, also if nothing more
+	// comes. Default: 1 hour. Negative: no limit.
+	MaxAge time.Duration
+	// NoSync leaves out fsync.
+	NoSync bool
+	// OnFinish, if set, is called with the path of each finished file. It must not
+	// call the Sink.
+	OnFinish func(path string, bytes int64)
+	// Now is the clock for names. Default: time.Now. Ages run on the monotonic clock.
+	Now func() time.Time
+}
+
+// partSuffix marks a file that is not finished.
+const partSuffix = ".part"
+
+// Sink writes lines to files.
+type Sink[T any] struct {
+	opts Options
+	id   string
+	open func(path string) (handle, error)
+
+	mu     sync.Mutex
+	seq    int
+	file   handle // nil between files
+	path   string // of the finished file
+	size   int64
+	timer  *time.Timer
+	err    error // of finishing a file by age, for the next call
+	closed bool
+}
+
+// handle is what the sink needs of an *os.File.
+type handle interface {
+	io.Writer
+	Truncate(size int64) error
+	Seek(offset int64, whence int) (int64, error)
+	Sync() error
+	Close() error
+}
+
+// New returns a sink that writes to a folder. It fails for options that make no
+// sense, and if the folder cannot be made.
+func New[T any](opts Options) (*Sink[T], error) {
+	if opts.Prefix == "" {
+		opts.Prefix = "events"
+	}
+	if opts.Suffix == "" {
+		opts.Suffix = ".ndjson"
+	}
+	if opts.MaxBytes == 0 {
+		opts.MaxBytes = 128 << 20
+	}
+	if opts.MaxAge == 0 {
+		opts.MaxAge = time.Hour
+	}
+	if opts.Now == nil {
+		opts.Now = time.Now
+	}
+	switch {
+	case opts.Dir == "":
+		return nil, errors.New("batch/file: Options has no Dir")
+	case !plain(opts.Prefix) || opts.Prefix[0] == '.':
+		return nil, fmt.Errorf("batch/file: Prefix %q: want letters, digits, dashes, underscores and dots, and no dot at the beginning", opts.Prefix)
+	case !plain(opts.Suffix) || strings.HasSuffix(opts.Suffix, partSuffix):
+		return nil, fmt.Errorf("batch/file: Suffix %q: want letters, digits, dashes, underscores and dots, and not %s at the end", opts.Suffix, partSuffix)
+	case opts.MaxBytes < 0:
+		return nil, fmt.Errorf("batch/file: MaxBytes is %d", opts.MaxBytes)
+	}
+	if err := os.MkdirAll(opts.Dir, 0o700); err != nil {
+		return nil, err
+	}
+	var id [4]byte
+	rand.Read(id[:])
+	s := &Sink[T]{opts: opts, id: hex.EncodeToString(id[:]), open: create}
+	if err := s.recover(); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+func plain(name string) bool {
+	return name != "" && !strings.ContainsFunc(name, func(r rune) bool {
+		return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '-' || r == '_' || r == '.')
+	})
+}
+
+func create(path string) (handle, error) {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	// Another process that recovers files may have taken it between these two calls.
+	err = lock(f)
+	if err == nil {
+		var ours, there os.FileInfo
+		if ours, err = f.Stat(); err == nil {
+			if there, err = os.Stat(path); err == nil && !os.SameFile(ours, there) {
+				err = os.ErrNotExist
+			}
+		}
+	}
+	if err != nil {
+		f.Close()
+		return nil, err
+	}
+	return f, nil
+}
+
+// LinesOnly marks the sink.
+func (*Sink[T]) LinesOnly() {}
+
+// ErrClosed is the answer to a Write after Close.
+var ErrClosed = errcat.New(errcat.Internal, errcat.StageDeliver, "batch/file: write after Close")
+
+// Write appends the lines of b to the file at hand. After an error nothing of b is in
+// it.
+func (s *Sink[T]) Write(_ context.Context, b *batch.Batch[T]) error {
+	if len(b.Lines) == 0 {
+		return nil
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return ErrClosed
+	}
+	if s.file != nil && s.size > 0 && s.size+int64(len(b.Lines)) > s.opts.MaxBytes {
+		if err := s.finish(); err != nil {
+			return err
+		}
+	}
+	if s.file == nil {
+		if err := s.begin(); err != nil {
+			return err
+		}
+	}
+	n, err := s.file.Write(b.Lines)
+	if err == nil && n < len(b.Lines) {
+		err = io.ErrShortWrite
+	}
+	if err != nil {
+		if s.cut() != nil {
+			s.giveUp(false)
+		}
+		return err
+	}
+	if !s.opts.NoSync {
+		if err := s.file.Sync(); err != nil {
+			s.giveUp(s.cut() == nil)
+			return &errcat.Error{Category: errcat.SinkRejected, Stage: errcat.StageDeliver, Err: &syncError{err}}
+		}
+	}
+	s.size += int64(len(b.Lines))
+	return nil
+}
+
+// syncError is a failed fsync. Trying again can help: it is a new file then.
+type syncError struct{ err error }
+
+func (e *syncError) Error() string   { return "batch/file: fsync failed: " + e.err.Error() }
+func (e *syncError) Unwrap() error   { return e.err }
+func (e *syncError) Retryable() bool { return true }
+
+// begin opens the next file.
+func (s *Sink[T]) begin() error {
+	s.seq++
+	at := s.opts.Now().UTC().Format("20060102T150405.000000000Z")
+	s.path = filepath.Join(s.opts.Dir, fmt.Sprintf("%s-%s-%s-%06d%s", s.opts.Prefix, at, s.id, s.seq, s.opts.Suffix))
+	f, err := s.open(s.path + partSuffix)
+	if err != nil {
+		return err
+	}
+	s.file, s.size = f, 0
+	if s.opts.MaxAge > 0 {
+		// The timer's goroutine ends when it has finished the file, or found it gone.
+		s.timer = time.AfterFunc(s.opts.MaxAge, func() {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			if s.file == f {
+				if err := s.finish(); err != nil && s.err == nil {
+					s.err = err
+				}
+			}
+		})
+	}
+	return nil
+}
+
+// cut takes off what a failed write has left.
+func (s *Sink[T]) cut() error {
+	if err := s.file.Truncate(s.size); err != nil {
+		return err
+	}
+	_, err := s.file.Seek(s.size, io.SeekStart)
+	return err
+}
+
+// giveUp ends a file that can no longer be trusted. If it was cut at its good length
+// it gets its name; if not it stays what it is until it is recovered.
+func (s *Sink[T]) giveUp(cut bool) {
+	s.stopTimer()
+	s.file.Close()
+	s.file = nil
+	if !cut {
+		return
+	}
+	if s.size == 0 {
+		os.Remove(s.path + partSuffix)
+		return
+	}
+	if os.Rename(s.path+partSuffix, s.path) == nil && s.opts.OnFinish != nil {
+		s.opts.OnFinish(s.path, s.size)
+	}
+}
+
+func (s *Sink[T]) stopTimer() {
+	if s.timer != nil {
+		s.timer.Stop()
+		s.timer = nil
+	}
+}
+
+// finish closes the file and gives it its name. The file is gone from the sink also
+// after an error.
+func (s *Sink[T]) finish() error {
+	s.stopTimer()
+	f := s.file
+	s.file = nil
+	var errs []error
+	errs = append(errs, f.Close())
+	if s.size == 0 {
+		errs = append(errs, os.Remove(s.path+partSuffix))
+		return errors.Join(errs...)
+	}
+	if err := os.Rename(s.path+partSuffix, s.path); err != nil {
+		return errors.Join(append(errs, err)...)
+	}
+	if !s.opts.NoSync {
+		errs = append(errs, syncDir(s.opts.Dir))
+	}
+	if s.opts.OnFinish != nil {
+		s.opts.OnFinish(s.path, s.size)
+	}
+	return errors.Join(errs...)
+}
+
+// Rotate finishes the file at hand, if there is one.
+func (s *Sink[T]) Rotate() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	err := s.err
+	s.err = nil
+	if s.file != nil {
+		err = errors.Join(err, s.finish())
+	}
+	return err
+}
+
+// Close finishes the file at hand and refuses further batches. It returns errors of
+// finishing files that no Write has returned. A second Close does nothing.
+func (s *Sink[T]) Close() error {
+	s.mu.Lock()
+	s.closed = true
+	s.mu.Unlock()
+	return s.Rotate()
+}
+
+// syncDir makes the names in a folder durable, where the system can.
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	if err := d.Sync(); err != nil && !errors.Is(err, errors.ErrUnsupported) && !errors.Is(err, os.ErrInvalid) {
+		return err
+	}
+	return nil
+}
+
+// recover finishes files that a killed process has left.
+func (s *Sink[T]) recover() error {
+	if !canLock {
+		return nil
+	}
+	entries, err := os.ReadDir(s.opts.Dir)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		name := e.Name()
+		if !e.Type().IsRegular() || !strings.HasPrefix(name, s.opts.Prefix+"-") || !strings.HasSuffix(name, s.opts.Suffix+partSuffix) {
+			continue
+		}
+		if err := recoverFile(filepath.Join(s.opts.Dir, name), s.opts.OnFinish); err != nil {
+			return fmt.Errorf("batch/file: left by an earlier process and cannot be finished: %w", err)
+		}
+	}
+	return nil
+}
+
+// recoverFile finishes one file, unless another process is writing it.
+func recoverFile(part string, onFinish func(string, int64)) error {
+	f, err := os.OpenFile(part, os.O_RDWR, 0)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil // finished this moment
+	}
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	if lock(f) != nil {
+		return nil // somebody is writing it
+	}
+	size, err := lastLine(f)
+	if err != nil {
+		return err
+	}
+	if size == 0 {
+		return os.Remove(part)
+	}
+	if err := f.Truncate(size); err != nil {
+		return err
+	}
+	if err := f.Sync(); err != nil {
+		return err
+	}
+	path := strings.TrimSuffix(part, partSuffix)
+	if err := os.Rename(part, path); err != nil {
+		return err
+	}
+	if onFinish != nil {
+		onFinish(path, size)
+	}
+	return nil
+}
+
+// lastLine returns the offset behind the last line feed of f.
+func lastLine(f *os.File) (int64, error) {
+	size, err := f.Seek(0, io.SeekEnd)
+	if err != nil {
+		return 0, err
+	}
+	buf := make([]byte, 64<<10)
+	for size > 0 {
+		n := min(size, int64(len(buf)))
+		if _, err := f.ReadAt(buf[:n], size-n); err != nil {
+			return 0, err
+		}
+		for i := n - 1; i >= 0; i-- {
+			if buf[i] == '\n' {
+				return size - n + i + 1, nil
+			}
+		}
+		size -= n
+	}
+	return 0, nil
+}
