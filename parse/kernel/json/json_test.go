@@ -252,6 +252,9 @@ func TestFlippedBytes(t *testing.T) {
 }
 
 func TestHostile(t *testing.T) {
+	if testing.Short() {
+		t.Skip("several seconds under the race detector")
+	}
 	manyKeys := func(n int, key func(i int) string) string {
 		var b strings.Builder
 		b.WriteString(`{"a":{`)

@@ -44,11 +44,11 @@ var defaultWrappers = []string{"Records", "records", "value", "events", "logEven
 // each or not), the elements of arrays, and the elements of arrays in wrappers. o may
 // be nil.
 //
-// An object is a wrapper if the first of its keys that is named in Wrappers and holds
-// an array whose first element is an object exists, and no other member is an object
-// or an array that begins with an object or array (AnyEnvelope lifts the second
-// condition). So {"Records":[{…}]} and {"owner":"…","logEvents":[{…}]} are wrappers,
-// and an event that has an array of events beside an object is an event.
+// An object is a wrapper if one of its keys is named in Wrappers and holds an array
+// whose first element is an object (the first such key counts), and if no other member
+// is an object, or an array that begins with an object or array; AnyEnvelope lifts the
+// second condition. So {"Records":[{…}]} and {"owner":"…","logEvents":[{…}]} are
+// wrappers, while an event that has an array of events beside an object is an event.
 // Only one level is unwrapped.
 //
 // Broken items are reported by themselves where the next one can be found: behind the
