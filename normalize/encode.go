@@ -32,6 +32,7 @@ type Encoder struct {
 	plan   *plan
 	keys   []parse.Key
 	shapes []shape
+	varied map[variedKey]bool
 	time   timeparse.Formatter
 	// Invalid counts the bytes so far that were not UTF-8.
 	Invalid int
@@ -141,11 +142,13 @@ func newPlan(s *parse.Schema, flat bool) *plan {
 	return pl
 }
 
-// shape is the text between the values of records that have the same fields. Devices
-// repeat a few kinds of events, so most records find theirs made already.
+// shape is the text between the values of records that have the same fields, constants
+// included. Devices repeat a few kinds of events, so most records find theirs made
+// already.
 type shape struct {
 	plan    *plan
 	present []uint64
+	same    []sameField
 	fields  []shapeField
 	text    []byte // what stands before each value, one after the other, and the end
 	skipped int    // fields that another one's value leaves no room for
@@ -155,6 +158,12 @@ type shapeField struct {
 	key   parse.Key
 	array bool
 	end   int32 // of the text before the value
+}
+
+// sameField is a constant whose text is part of the shape.
+type sameField struct {
+	key   parse.Key
+	value parse.Value
 }
 
 // shapeSlots is the size of the cache of shapes. A collision costs making the shape anew.
@@ -179,32 +188,89 @@ func (e *Encoder) Append(dst []byte, r *parse.Record) ([]byte, error) {
 	if len(r.Dynamics()) > 0 && !e.opts.ECSOnly {
 		return e.appendSlow(dst, r), nil
 	}
+	sh := e.shapeOf(r)
+	e.Conflicts += sh.skipped
+	from := int32(0)
+	for i := range sh.fields {
+		f := &sh.fields[i]
+		before := sh.text[from:f.end]
+		from = f.end
+		v := r.Ref(f.key)
+		if v.Kind() != parse.KindString || f.array {
+			dst = append(dst, before...)
+			dst = e.appendValue(dst, *v, f.array)
+			continue
+		}
+		text := v.Bytes()
+		if scan.JSONUnsafe(text) < len(text) {
+			dst = append(dst, before...)
+			dst = e.appendString(dst, text)
+			continue
+		}
+		n := len(dst)
+		end := n + len(before) + len(text) + 2
+		if end > cap(dst) {
+			dst = slices.Grow(dst, end-n)
+		}
+		dst = dst[:end]
+		n += copy(dst[n:], before)
+		dst[n] = '"'
+		copy(dst[n+1:], text)
+		dst[end-1] = '"'
+	}
+	return append(dst, sh.text[from:]...), nil
+}
+
+// shapeOf finds the shape of r, or makes it.
+func (e *Encoder) shapeOf(r *parse.Record) *shape {
 	present := r.Present()
 	if e.shapes == nil {
 		e.shapes = make([]shape, shapeSlots)
 	}
 	sh := &e.shapes[hashPresent(present)%shapeSlots]
-	if sh.plan != e.plan || !slices.Equal(sh.present, present) {
-		e.makeShape(sh, r)
+	made := sh.plan == e.plan && slices.Equal(sh.present, present)
+	for again := !made; ; {
+		if again {
+			e.makeShape(sh, r)
+		}
+		again = false
+		for i := range sh.same {
+			if f := &sh.same[i]; *r.Ref(f.key) != f.value {
+				e.varies(f.key) // a constant, but not always the same one
+				again = true
+			}
+		}
+		if !again {
+			return sh
+		}
 	}
-	e.Conflicts += sh.skipped
-	from := int32(0)
-	for i := range sh.fields {
-		f := &sh.fields[i]
-		dst = append(dst, sh.text[from:f.end]...)
-		from = f.end
-		dst = e.appendValue(dst, r.Get(f.key), f.array)
-	}
-	return append(dst, sh.text[from:]...), nil
 }
 
-// makeShape writes the record once without its values.
+// varies tells that the constant in field k is not worth folding into shapes.
+func (e *Encoder) varies(k parse.Key) {
+	if e.varied == nil {
+		e.varied = map[variedKey]bool{}
+	}
+	e.varied[variedKey{e.plan, k}] = true
+}
+
+type variedKey struct {
+	plan *plan
+	key  parse.Key
+}
+
+// makeShape writes the record once without the values that vary.
 func (e *Encoder) makeShape(sh *shape, r *parse.Record) {
 	sh.plan = e.plan
 	sh.present = append(sh.present[:0], r.Present()...)
-	sh.fields, sh.text = sh.fields[:0], sh.text[:0]
+	sh.fields, sh.same, sh.text = sh.fields[:0], sh.same[:0], sh.text[:0]
 	before := e.Conflicts
 	sh.text = e.walk(sh.text, r, nil, func(dst []byte, k parse.Key, array bool) []byte {
+		v := r.Get(k)
+		if v.Flags()&parse.Constant != 0 && !e.varied[variedKey{e.plan, k}] {
+			sh.same = append(sh.same, sameField{k, v})
+			return e.appendValue(dst, v, array)
+		}
 		sh.fields = append(sh.fields, shapeField{k, array, int32(len(dst))})
 		return dst
 	})

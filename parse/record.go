@@ -119,6 +119,10 @@ func (r *Record) Get(k Key) Value {
 	return r.values[r.slot[k]]
 }
 
+// Ref returns the place of the value of a field that is set; it panics for one that
+// is not. The place is valid until the record changes, and read only.
+func (r *Record) Ref(k Key) *Value { return &r.values[r.slot[k]] }
+
 // Set stores v, which must live as long as the record does (see Text). An absent v
 // deletes the field. A key that the schema does not have is ignored.
 func (r *Record) Set(k Key, v Value) {
@@ -152,8 +156,8 @@ func (r *Record) Set(k Key, v Value) {
 // SetString stores a copy of s.
 func (r *Record) SetString(k Key, s string) { r.Set(k, BytesValue(r.text.CopyString(s))) }
 
-// SetConst stores s without a copy; s must never change, as constants do not.
-func (r *Record) SetConst(k Key, s string) { r.Set(k, StringValue(s)) }
+// SetConst stores s without a copy; s must never change or move, as constants do not.
+func (r *Record) SetConst(k Key, s string) { r.Set(k, StringValue(s).WithFlags(Constant)) }
 
 // SetInt stores an integer.
 func (r *Record) SetInt(k Key, n int64) { r.Set(k, IntValue(n)) }

@@ -51,6 +51,10 @@ const (
 	IPv4
 	// Quoted: the text stood in quotes on the wire, so that an empty text was meant.
 	Quoted
+	// Constant: the text or the elements never change and never move, so that two
+	// Values that are identical as Go values have the same content for ever. Writers
+	// use it to write such a value once.
+	Constant
 	grown // a list made by Record.Append
 )
 

@@ -222,7 +222,7 @@ func (c *compiler) constantFor(y *yaml.Node, name string) (parse.Value, error) {
 	}
 	k, ok := ecs.Lookup(name)
 	if !ok {
-		return v, nil
+		return constantValue(v), nil
 	}
 	var r parse.Record
 	r.Use(nil)
@@ -241,7 +241,15 @@ func (c *compiler) constantFor(y *yaml.Node, name string) (parse.Value, error) {
 			}
 		}
 	}
-	return w, nil
+	return constantValue(w), nil
+}
+
+// constantValue marks a value that lives as long as the pack.
+func constantValue(v parse.Value) parse.Value {
+	if v.IsZero() {
+		return v
+	}
+	return v.WithFlags(parse.Constant)
 }
 
 // strings reads a text or a list of texts.

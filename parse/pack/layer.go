@@ -402,7 +402,7 @@ func (s *state) setSyslog(m *syslog.Message, l *layer, hosts []fieldKey, setTime
 		f, sev := syslog.OfPriority(m.Priority)
 		slots[l.header[4]], slots[l.header[5]], slots[l.header[6]] = parse.IntValue(int64(m.Priority)), parse.IntValue(int64(f)), parse.IntValue(int64(sev))
 		r.SetInt(ecs.LogSyslogPriority, int64(m.Priority))
-		r.SetInt(ecs.LogSyslogFacilityCode, int64(f))
+		r.Set(ecs.LogSyslogFacilityCode, parse.IntValue(int64(f)).WithFlags(parse.Constant))
 		r.SetConst(ecs.LogSyslogFacilityName, syslog.FacilityName(f))
 		r.SetInt(ecs.LogSyslogSeverityCode, int64(sev))
 		r.SetConst(ecs.LogSyslogSeverityName, syslog.SeverityName(sev))

@@ -264,7 +264,7 @@ func (c *compiler) baseFields(y *yaml.Node) error {
 		if err != nil {
 			return err
 		}
-		p.base = append(p.base, assign{key: fieldKey{ref}, temp: -1, slot: -1, value: parse.StringValue(f[1]), name: f[0]})
+		p.base = append(p.base, assign{key: fieldKey{ref}, temp: -1, slot: -1, value: constantValue(parse.StringValue(f[1])), name: f[0]})
 	}
 	if n := y.Get("set"); n != nil {
 		set, err := c.sets(n)

@@ -54,6 +54,7 @@ type assign struct {
 	eval    evalFunc
 	slot    int         // ≥ 0: nothing but this slot's value
 	value   parse.Value // of a constant
+	ready   bool        // value fits the field as it is
 	line    int
 	name    string
 }
@@ -250,6 +251,7 @@ func (c *compiler) sets(y *yaml.Node) ([]assign, error) {
 		if a.value, err = c.constantFor(p.Value, a.name); err != nil {
 			return nil, err
 		}
+		a.ready = a.temp < 0 && a.mode == modeSet && a.name != "timestamp" && a.name != "@timestamp"
 		out = append(out, a)
 	}
 	return out, nil
@@ -327,6 +329,7 @@ func (c *compiler) lookupStep(y *yaml.Node) (*lookupStep, error) {
 		if err != nil {
 			return nil, err
 		}
+		a.ready = a.temp < 0 && a.mode == modeSet && a.name != "timestamp" && !t.fromFile
 		l.fields = append(l.fields, a)
 	}
 	return l, nil
@@ -472,14 +475,23 @@ func (s *state) step(st *step) {
 		s.ntouched = 0
 		if row := st.lookup.table.find(s, key); row != nil {
 			for i, v := range row {
-				if !v.IsZero() {
-					s.store(&st.lookup.fields[i], v)
+				if v.IsZero() {
+					continue
+				}
+				if a := &st.lookup.fields[i]; a.ready {
+					s.rec.Set(*a.key.ref, v)
+				} else {
+					s.store(a, v)
 				}
 			}
 		}
 	}
 	for i := range st.set {
-		s.store(&st.set[i], st.set[i].value)
+		if a := &st.set[i]; a.ready {
+			s.rec.Set(*a.key.ref, a.value)
+		} else {
+			s.store(a, a.value)
+		}
 	}
 	for i := range st.assigns {
 		s.assign(&st.assigns[i])

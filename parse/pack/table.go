@@ -19,7 +19,7 @@ type table struct {
 	keep     bool          // a key without a row stands for itself
 	fold     bool          // letter case of keys does not matter
 	y        *yaml.Node
-	fields   []assign // columns as fields, for the lookup step
+	fromFile bool // its values are text that may need converting
 }
 
 const (
@@ -229,6 +229,7 @@ func (c *compiler) tableFile(t *table, y *yaml.Node) error {
 	if len(all) < 2 || len(all[0]) < 2 || len(all) > maxTableRows {
 		return c.errorf(y, "%s needs a row of column names, at least two columns and 1 to %d rows", name, maxTableRows)
 	}
+	t.fromFile = true
 	t.columns = all[0][1:]
 	if len(t.columns) == 1 {
 		t.columns = []string{""}
