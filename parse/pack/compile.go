@@ -2,7 +2,6 @@ package pack
 
 import (
 	"errors"
-	"fmt"
 	"io/fs"
 	"slices"
 	"sort"
@@ -34,6 +33,8 @@ type compiler struct {
 	names    []string // slot names by slot
 	keyed    []*layer
 	unread   map[string]*yaml.Node // tables that nothing uses
+
+	constants parse.Record // its arena holds the pack's constants
 }
 
 // use is the first place where a native name is used.
@@ -224,9 +225,7 @@ func (c *compiler) constantFor(y *yaml.Node, name string) (parse.Value, error) {
 	if !ok {
 		return constantValue(v), nil
 	}
-	var r parse.Record
-	r.Use(nil)
-	w, ok := normalize.Coerce(&r, k, v, nil)
+	w, ok := normalize.Coerce(&c.constants, k, v, nil)
 	if !ok {
 		return v, c.errorf(y, "%q does not fit %s, which is of type %s", v.String(), name, k.Type())
 	}
@@ -290,8 +289,10 @@ func (c *compiler) known(y *yaml.Node, names ...string) error {
 
 // undeclared finds native names that nothing can fill.
 func (c *compiler) undeclared() error {
-	if len(c.keyed) > 0 {
-		return nil
+	for _, l := range c.keyed {
+		if l.kind != "csv" && l.as == "" && l.kind != "syslog" {
+			return nil // any name may be a key of its text
+		}
 	}
 	var names []string
 	for n := range c.uses {
@@ -305,7 +306,7 @@ func (c *compiler) undeclared() error {
 		return a.at < b.at
 	})
 	for _, n := range names {
-		if !c.declared[n] {
+		if !c.declared[n] && !c.mayBeKey(n) {
 			var have []string
 			for d := range c.declared {
 				have = append(have, d)
@@ -316,4 +317,12 @@ func (c *compiler) undeclared() error {
 	return nil
 }
 
-var errNoRoot = fmt.Errorf("pack: the file is empty")
+// mayBeKey reports whether a key-based layer can fill name.
+func (c *compiler) mayBeKey(name string) bool {
+	for _, l := range c.keyed {
+		if _, ok := l.wanted(name); ok {
+			return true
+		}
+	}
+	return false
+}

@@ -94,7 +94,9 @@ Formats and the native names that they give:
 	         pairs: ' ', keys: '=', quotes: '"', escapes: backslash|c|doubled|none, bare: stray|true|empty,
 	         spaces: bool (values without quotes may hold spaces), spaced: bool (key = value),
 	         prefix, suffix, null, trim_key, key_bytes, stray: NAME (words outside of pairs), as: PREFIX}
-	csv:    {columns: [a, b, _, c], separator: ',', quote: '"', header: w3c|zeek, ...}
+	csv:    {columns: [a, b, _, c], separator: ',' (or tab), quote: '"' ('' for none), escape: doubled|backslash,
+	         lazy, brackets ([a b] is one field), collapse (separators in a row count as one), trim: bools,
+	         unset: '-', empty: '(empty)', least: N, most: N (columns without drift), as: PREFIX}
 	xml:    {mode: windows}  provider_name, event_id, event_data.NAME, ...; {mode: generic}: element paths
 
 With as: in, the names of a layer are in.NAME. Names starting with _ are temporaries: set by

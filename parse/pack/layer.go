@@ -11,6 +11,7 @@ import (
 	"github.com/penstock-dev/penstock/normalize/ecs"
 	"github.com/penstock-dev/penstock/parse"
 	"github.com/penstock-dev/penstock/parse/kernel/cef"
+	"github.com/penstock-dev/penstock/parse/kernel/csv"
 	"github.com/penstock-dev/penstock/parse/kernel/json"
 	"github.com/penstock-dev/penstock/parse/kernel/kv"
 	"github.com/penstock-dev/penstock/parse/kernel/leef"
@@ -29,6 +30,9 @@ type layer struct {
 	y       *yaml.Node
 	run     func(s *state, l *layer, text []byte) error
 
+	columns    []string
+	csvOptions csv.Options
+	csv        *csv.Reader
 	xmlMode    xml.Mode
 	xml        *xml.Reader
 	tree       *json.Tree
@@ -36,6 +40,7 @@ type layer struct {
 	kv         *kv.Format
 	split      []string
 	header     []int       // slots of a header's parts
+	lists      []int       // slots of paths that collect a list
 	containers []parse.Key // where keys without a slot go, by the kernel's node number
 	wanted     func(name string) (native string, ok bool)
 }
@@ -51,7 +56,6 @@ type layerState struct {
 	sd     *parse.Keys
 	cefH   cef.Header
 	leefH  leef.Header
-	csv    csvState
 	xml    *xml.Reader
 }
 
@@ -141,6 +145,13 @@ func runJSON(s *state, l *layer, text []byte) error {
 	rest := len(s.frame.Rest)
 	err := s.layers[l.number].json.Read(text, &s.frame)
 	s.place(l, rest)
+	for _, i := range l.lists { // the reader's own until it reads the next text
+		if v := s.frame.Slots[i]; v.Kind() == parse.KindList {
+			own := s.rec.Lists().Alloc(len(v.List()))
+			copy(own, v.List())
+			s.frame.Slots[i] = parse.ListValue(own)
+		}
+	}
 	if err == nil && l.from != slotMessage {
 		s.consume(l.from)
 	}
@@ -493,6 +504,9 @@ func (c *compiler) finishLayers() error {
 			paths := make([]json.Path, len(names))
 			for i := range names {
 				paths[i] = json.Path{Path: names[i], Slot: slots[i]}
+				if strings.Contains(names[i], "[]") {
+					l.lists = append(l.lists, slots[i])
+				}
 			}
 			t, err := json.New(paths)
 			if err != nil {
@@ -507,6 +521,13 @@ func (c *compiler) finishLayers() error {
 				if err := c.container(l, name); err != nil {
 					return err
 				}
+			}
+		case "csv":
+			if err := c.finishCSV(l, names, slots); err != nil {
+				return err
+			}
+			if err := c.container(l, base); err != nil {
+				return err
 			}
 		case "xml":
 			rd, err := xml.NewReader(l.xmlMode, names, slots, xml.Options{})
@@ -595,8 +616,6 @@ func (p *Pack) newLayerStates() []layerState {
 			if l.keys.Len() > 0 {
 				st.sd = l.keys.Clone()
 			}
-		case "csv":
-			st.csv = newCSVState(l)
 		case "xml":
 			st.xml = l.xml.Clone()
 		}

@@ -1,6 +1,7 @@
 package pack
 
 import (
+	"bytes"
 	"cmp"
 	"fmt"
 	"io/fs"
@@ -31,9 +32,11 @@ type Set struct {
 type entry struct {
 	name string
 	load func() (*Pack, error)
-	once sync.Once
-	pack *Pack
-	err  error
+	// signatures returns how the pack is recognised, without compiling it.
+	signatures func() (order int, sigs []*signature, err error)
+	once       sync.Once
+	pack       *Pack
+	err        error
 }
 
 func (e *entry) get() (*Pack, error) {
@@ -55,6 +58,7 @@ func NewSet(packs ...*Pack) (*Set, error) {
 // Add adds a compiled pack under its name and aliases. It fails if one is taken.
 func (s *Set) Add(p *Pack) error {
 	e := &entry{name: p.name, load: func() (*Pack, error) { return p, nil }}
+	e.signatures = func() (int, []*signature, error) { return p.order, p.detect, nil }
 	return s.add(e, append([]string{p.name}, p.aliases...))
 }
 
@@ -86,10 +90,11 @@ func (s *Set) LoadDir(files fs.FS) error {
 		if _, err := fs.Stat(files, dir+"/pack.yaml"); err != nil {
 			continue
 		}
-		aliases, err := readAliases(files, dir)
+		src, err := readLimited(files, dir+"/pack.yaml", yaml.MaxSize)
 		if err != nil {
 			return err
 		}
+		aliases := readAliases(src)
 		e := &entry{name: dir, load: func() (*Pack, error) {
 			p, err := Load(files, dir)
 			if err == nil && p.name != dir {
@@ -100,6 +105,7 @@ func (s *Set) LoadDir(files fs.FS) error {
 			}
 			return p, err
 		}}
+		e.signatures = func() (int, []*signature, error) { return readSignatures(dir+"/pack.yaml", src) }
 		if err := s.add(e, append([]string{dir}, aliases...)); err != nil {
 			return err
 		}
@@ -108,25 +114,56 @@ func (s *Set) LoadDir(files fs.FS) error {
 }
 
 // readAliases reads the line "aliases: [a, b]" of a pack without compiling it.
-func readAliases(files fs.FS, dir string) ([]string, error) {
-	src, err := readLimited(files, dir+"/pack.yaml", yaml.MaxSize)
-	if err != nil {
-		return nil, err
-	}
-	for line := range strings.Lines(string(src)) {
-		list, ok := strings.CutPrefix(strings.TrimSpace(line), "aliases:")
-		if !ok || line[0] != 'a' {
+func readAliases(src []byte) []string {
+	var out []string
+	for line := range bytes.Lines(src) {
+		list, ok := bytes.CutPrefix(line, []byte("aliases:"))
+		if !ok {
 			continue
 		}
-		var out []string
-		for _, a := range strings.Split(strings.Trim(strings.TrimSpace(list), "[]"), ",") {
+		for _, a := range strings.Split(strings.Trim(strings.TrimSpace(string(list)), "[]"), ",") {
 			if a = strings.Trim(strings.TrimSpace(a), `"'`); a != "" {
 				out = append(out, a)
 			}
 		}
-		return out, nil
+		break
 	}
-	return nil, nil
+	return out
+}
+
+// readSignatures compiles the order and the detect part of a pack and nothing else, so that
+// detection over many packs starts fast. Top-level keys stand at the left margin.
+func readSignatures(name string, src []byte) (order int, sigs []*signature, err error) {
+	var part []byte
+	keep := false
+	for line := range bytes.Lines(src) {
+		if c := line[0]; c != ' ' && c != '-' && c != '#' && c != '\n' && c != '\r' {
+			keep = bytes.HasPrefix(line, []byte("order:")) || bytes.HasPrefix(line, []byte("detect:"))
+		}
+		if keep {
+			part = append(part, line...)
+		} else {
+			part = append(part, '\n') // lines keep their numbers
+		}
+	}
+	if len(bytes.TrimSpace(part)) == 0 {
+		return 0, nil, nil
+	}
+	f, err := yaml.Parse(name, part)
+	if err != nil {
+		return 0, nil, err
+	}
+	c := &compiler{file: f, program: &Pack{}}
+	order = defaultOrder
+	if n := f.Root.Get("order"); n != nil {
+		if o, ok := n.Int(); ok {
+			order = int(o)
+		}
+	}
+	if n := f.Root.Get("detect"); n != nil {
+		sigs, err = c.signatures(n)
+	}
+	return order, sigs, err
 }
 
 // Names are the names of all packs, sorted.
@@ -155,7 +192,7 @@ func (s *Set) Pack(name string) (*Pack, error) {
 
 // detector chooses the pack of a message.
 type detector struct {
-	packs []*Pack // in the order in which they are tried
+	packs []*entry // in the order in which they are tried
 	tree  *json.Tree
 	// By class: the signatures that can hold for it, with their pack, in order.
 	byClass [classXML + 1][]candidate
@@ -172,23 +209,30 @@ func (s *Set) detect() (*detector, error) {
 }
 
 func (s *Set) newDetector() (*detector, error) {
-	d := &detector{}
+	type found struct {
+		entry *entry
+		order int
+		sigs  []*signature
+	}
+	var all []found
 	for _, e := range s.entries {
-		p, err := e.get()
+		order, sigs, err := e.signatures()
 		if err != nil {
 			return nil, err
 		}
-		if len(p.detect) > 0 {
-			d.packs = append(d.packs, p)
+		if len(sigs) > 0 {
+			all = append(all, found{e, order, sigs})
 		}
 	}
-	slices.SortFunc(d.packs, func(a, b *Pack) int {
-		return cmp.Or(cmp.Compare(a.order, b.order), strings.Compare(a.name, b.name))
+	slices.SortFunc(all, func(a, b found) int {
+		return cmp.Or(cmp.Compare(a.order, b.order), strings.Compare(a.entry.name, b.entry.name))
 	})
+	d := &detector{}
 	slots := map[string]int{}
 	var paths []json.Path
-	for i, p := range d.packs {
-		for _, orig := range p.detect {
+	for i, f := range all {
+		d.packs = append(d.packs, f.entry)
+		for _, orig := range f.sigs {
 			sg := *orig // the slots of the JSON tests belong to this Set
 			sg.json = slices.Clone(orig.json)
 			for k := range sg.json {
@@ -272,7 +316,10 @@ func (a *Auto) Parse(m *parse.Message, out *parse.Events[parse.Record]) error {
 	if a.states == nil {
 		a.states = make([]*state, len(a.detector.packs))
 	}
-	p := a.detector.packs[i]
+	p, err := a.detector.packs[i].get()
+	if err != nil {
+		return &errcat.Error{Category: errcat.Internal, Stage: errcat.StageParse, Parser: a.detector.packs[i].name, Err: err}
+	}
 	if a.states[i] == nil {
 		a.states[i] = newState(p, a.opts)
 	}
@@ -289,7 +336,7 @@ func (a *Auto) Detect(m *parse.Message) int {
 }
 
 // Pack returns the pack of a number that Detect gave.
-func (a *Auto) Pack(i int) *Pack { return a.detector.packs[i] }
+func (a *Auto) Pack(i int) (*Pack, error) { return a.detector.packs[i].get() }
 
 func (a *Auto) hint(name string) *Parser {
 	q, ok := a.hinted[name]
