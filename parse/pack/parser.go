@@ -1,6 +1,7 @@
 package pack
 
 import (
+	"bytes"
 	"fmt"
 	"time"
 
@@ -54,6 +55,18 @@ func newState(p *Pack, o Options) *state {
 // splitter turns one message into several events.
 type splitter struct {
 	json json.SplitOptions
+	keys [][]byte // of wrappers, with the quote behind them
+}
+
+// mayHold reports whether the object b can be a wrapper at all: most messages hold one
+// event, and a search for the key is far quicker than a walk over the members.
+func (sp *splitter) mayHold(b []byte) bool {
+	for _, k := range sp.keys {
+		if bytes.Contains(b, k) {
+			return true
+		}
+	}
+	return bytes.Contains(b, []byte(`\u00`)) // a key may be written with escapes
 }
 
 func (c *compiler) splitter(y *yaml.Node) (*splitter, error) {
@@ -66,6 +79,9 @@ func (c *compiler) splitter(y *yaml.Node) (*splitter, error) {
 		return nil, err
 	}
 	sp.json = json.SplitOptions{Wrappers: wrappers, AnyEnvelope: true, Framed: true}
+	for _, w := range wrappers {
+		sp.keys = append(sp.keys, append([]byte(w), '"'))
+	}
 	return sp, nil
 }
 
@@ -87,6 +103,9 @@ func (p *Pack) parse(s *state, o Options, m *parse.Message, out *parse.Events[pa
 	raw := trimSpaceAndBOM(m.Raw)
 	if len(raw) == 0 || (raw[0] != '{' && raw[0] != '[') {
 		return p.event(s, o, m.Raw, out)
+	}
+	if raw[0] == '{' && !p.split.mayHold(raw) {
+		return p.event(s, o, raw, out)
 	}
 	s.items = json.AppendItems(s.items[:0], raw, &p.split.json)
 	if len(s.items) == 1 && s.items[0].Envelope == nil {
