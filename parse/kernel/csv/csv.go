@@ -58,11 +58,12 @@ type Column struct{ Index, Slot int }
 
 // Reader reads rows of one format. It never changes and is safe for concurrent use.
 type Reader struct {
-	o     Options
-	slots []int32 // by column
-	names [][]byte
-	quote int // the byte, or -1
-	plain bool
+	o       Options
+	slots   []int32 // by column
+	names   [][]byte
+	quote   int  // the byte that begins a quoted field, or -1
+	bracket int  // likewise
+	plain   bool // what begins a field stands right behind a delimiter
 }
 
 // New returns a Reader that puts the given columns into their slots. A column with a
@@ -81,7 +82,11 @@ func New(columns []Column, o Options) (*Reader, error) {
 	if o.NoQuotes {
 		r.quote = -1
 	}
-	r.plain = !o.Brackets && !o.Collapse && !o.TrimSpace
+	r.plain = !o.Collapse && !o.TrimSpace
+	r.bracket = -1
+	if o.Brackets {
+		r.bracket = '['
+	}
 	bad := func(format string, args ...any) (*Reader, error) {
 		return nil, errcat.Newf(errcat.SchemaViolation, errcat.StageParse, "csv: "+format, args...)
 	}
@@ -218,8 +223,15 @@ func (r *Reader) next(c *cursor, commas uint64) (f Field, more bool, err error) 
 	if !r.plain {
 		return r.nextSpecial(c, commas)
 	}
-	if c.pos < len(row) && int(row[c.pos]) == r.quote {
-		return r.nextQuoted(c, commas)
+	if c.pos < len(row) {
+		switch int(row[c.pos]) {
+		case r.quote:
+			return r.nextQuoted(c)
+		case r.bracket:
+			if f, more, ok := r.nextBracket(c); ok {
+				return f, more, nil
+			}
+		}
 	}
 	end := c.delimiter(commas)
 	f.Raw = row[c.pos:end]
@@ -227,7 +239,7 @@ func (r *Reader) next(c *cursor, commas uint64) (f Field, more bool, err error) 
 	return f, end < len(row), nil
 }
 
-// nextSpecial is next for formats with brackets, collapsed delimiters or trimmed space.
+// nextSpecial is next for formats with collapsed delimiters or trimmed space.
 func (r *Reader) nextSpecial(c *cursor, commas uint64) (f Field, more bool, err error) {
 	row := c.row
 	if r.o.Collapse {
@@ -241,23 +253,12 @@ func (r *Reader) nextSpecial(c *cursor, commas uint64) (f Field, more bool, err 
 		}
 	}
 	if c.pos < len(row) {
-		if int(row[c.pos]) == r.quote {
-			return r.nextQuoted(c, commas)
-		}
-		if r.o.Brackets && row[c.pos] == '[' {
-			if c.bracket < c.pos {
-				if n := bytes.IndexByte(row[c.pos:], ']'); n >= 0 {
-					c.bracket = c.pos + n
-				} else {
-					c.bracket = len(row)
-				}
-			}
-			if c.bracket < len(row) {
-				if end, ok := r.closes(row, c.bracket+1); ok {
-					f.Raw = row[c.pos+1 : c.bracket]
-					c.jump(end)
-					return f, r.leave(c), nil
-				}
+		switch int(row[c.pos]) {
+		case r.quote:
+			return r.nextQuoted(c)
+		case r.bracket:
+			if f, more, ok := r.nextBracket(c); ok {
+				return f, more, nil
 			}
 		}
 	}
@@ -270,6 +271,28 @@ func (r *Reader) nextSpecial(c *cursor, commas uint64) (f Field, more bool, err 
 	}
 	c.pos = end
 	return f, r.leave(c), nil
+}
+
+// nextBracket reads a field that begins with [, unless the bracket is text.
+func (r *Reader) nextBracket(c *cursor) (f Field, more, ok bool) {
+	row := c.row
+	if c.bracket < c.pos {
+		if n := bytes.IndexByte(row[c.pos:], ']'); n >= 0 {
+			c.bracket = c.pos + n
+		} else {
+			c.bracket = len(row)
+		}
+	}
+	if c.bracket == len(row) {
+		return f, false, false
+	}
+	end, ok := r.closes(row, c.bracket+1)
+	if !ok {
+		return f, false, false
+	}
+	f.Raw = row[c.pos+1 : c.bracket]
+	c.jump(end)
+	return f, r.leave(c), true
 }
 
 // space reports whether TrimSpace removes b.
@@ -301,7 +324,7 @@ func (r *Reader) closes(row []byte, i int) (int, bool) {
 }
 
 // nextQuoted reads a field that begins with a quote.
-func (r *Reader) nextQuoted(c *cursor, commas uint64) (f Field, more bool, err error) {
+func (r *Reader) nextQuoted(c *cursor) (f Field, more bool, err error) {
 	row := c.row
 	start := c.pos + 1
 	i := start
@@ -340,10 +363,6 @@ func (r *Reader) nextQuoted(c *cursor, commas uint64) (f Field, more bool, err e
 				f.Escaped = bytes.IndexByte(f.Raw, '\\') >= 0
 			}
 			c.jump(end)
-			if r.plain {
-				c.pos++
-				return f, end < len(row), nil
-			}
 			return f, r.leave(c), nil
 		}
 		if !r.o.Lazy {
@@ -412,7 +431,7 @@ func (r *Reader) Read(row []byte, f *parse.Frame) (n int, err error) {
 	}
 }
 
-// readPlain is Read for formats without brackets, collapsed delimiters and trimmed space.
+// readPlain is Read for formats without collapsed delimiters and trimmed space.
 // It finds the delimiters of eight bytes at a time, those inside quotes included, which
 // it then passes over.
 func (r *Reader) readPlain(c *cursor, commas uint64, f *parse.Frame) (n int, err error) {
@@ -423,7 +442,7 @@ func (r *Reader) readPlain(c *cursor, commas uint64, f *parse.Frame) (n int, err
 		others = rest
 	}
 	most := r.o.MaxColumns
-	quote := r.quote
+	quote, bracket := r.quote, r.bracket
 	unset := r.o.Unset
 	pos := 0
 	for base := 0; base <= len(row); base += 8 {
@@ -454,9 +473,9 @@ func (r *Reader) readPlain(c *cursor, commas uint64, f *parse.Frame) (n int, err
 					slot = others
 				}
 			}
-			if pos < end && int(row[pos]) == quote {
+			if pos < end && (int(row[pos]) == quote || int(row[pos]) == bracket) {
 				c.pos = pos
-				field, more, err := r.nextQuoted(c, commas)
+				field, more, err := r.next(c, commas)
 				if err != nil {
 					return n, err
 				}

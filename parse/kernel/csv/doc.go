@@ -47,6 +47,8 @@
 //
 // # Cost
 //
-// Reading 12 of 40 columns of a row like a firewall's takes about a tenth of the time of encoding/csv:
-// go test -bench . ./parse/kernel/csv
+// A row of 40 columns and 333 bytes takes 0.30 µs where 12 columns are wanted and 0.58 µs where all
+// are; encoding/csv with ReuseRecord takes 1.15 µs in the same run:
+//
+//	go test -run - -bench . ./parse/kernel/csv
 package csv
