@@ -83,6 +83,9 @@ const (
 	slotRaw     = 1
 )
 
+// defaultOrder is the order of packs that do not give one.
+const defaultOrder = 50
+
 const nameRule = `^[a-z0-9_]+(\.[a-z0-9_]+)*$`
 
 var packKeys = []string{"name", "aliases", "vendor", "product", "version", "docs", "notes", "order", "namespace", "roots", "keep",
@@ -129,7 +132,7 @@ func compile(name string, src []byte, files fs.FS) (*Pack, error) {
 		return nil, err
 	}
 	c := &compiler{
-		file: f, files: files, program: &Pack{keep: true, order: 50},
+		file: f, files: files, program: &Pack{keep: true, order: defaultOrder},
 		filters: filters(), tables: map[string]*table{}, groups: map[string]*yaml.Node{},
 		slots: map[string]int{}, declared: map[string]bool{}, uses: map[string]*use{},
 		keys: map[string]*parse.Key{}, unread: map[string]*yaml.Node{},
