@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sort"
 	"sync"
 	"time"
 
@@ -124,10 +125,17 @@ func (w *Window[T]) Start(ctx context.Context, b *Batch[T], done func(error)) {
 	c.answer()
 }
 
-// fits reports whether g has room for a line of n bytes.
-func (g *group[T]) fits(n int, o *WindowOptions) bool {
-	rows := len(g.batch.Ends)
-	return rows == 0 || rows < o.Rows && len(g.batch.Lines)+n <= o.Bytes
+// room returns how many of the rows that end at ends, and begin at start, g has room
+// for.
+func (g *group[T]) room(start int32, ends []int32, o *WindowOptions) int {
+	have := len(g.batch.Ends)
+	n := min(len(ends), o.Rows-have)
+	free := o.Bytes - len(g.batch.Lines)
+	n = sort.Search(n, func(i int) bool { return int(ends[i]-start) > free })
+	if have == 0 && len(ends) > 0 {
+		return max(n, 1)
+	}
+	return n
 }
 
 func (g *group[T]) full(o *WindowOptions) bool {
@@ -147,20 +155,22 @@ func (w *Window[T]) add(ctx context.Context, b *Batch[T], row int, c *call) (*gr
 		// The timer's goroutine ends when it has written the group, or found it gone.
 		g.timer = time.AfterFunc(w.opts.Age, func() { w.write(g) })
 	}
-	from, n := len(g.batch.Ends), 0
-	for ; row+n < len(b.Ends); n++ {
-		line := b.Line(row + n)
-		if !g.fits(len(line), &w.opts) {
-			break
-		}
-		g.batch.Lines = append(g.batch.Lines, line...)
-		g.batch.Ends = append(g.batch.Ends, int32(len(g.batch.Lines)))
+	var start int32
+	if row > 0 {
+		start = b.Ends[row-1]
 	}
+	from := len(g.batch.Ends)
+	n := g.room(start, b.Ends[row:], &w.opts)
 	if n > 0 {
 		c.mu.Lock()
 		c.pending++
 		c.mu.Unlock()
 		g.parts = append(g.parts, part{c, from, from + n, row})
+		move := int32(len(g.batch.Lines)) - start
+		g.batch.Lines = append(g.batch.Lines, b.Lines[start:b.Ends[row+n-1]]...)
+		for _, end := range b.Ends[row : row+n] {
+			g.batch.Ends = append(g.batch.Ends, end+move)
+		}
 	}
 	return g, n
 }

@@ -73,8 +73,7 @@ func (a *ack) publish(items []item, t *tally) []item {
 	return room
 }
 
-// mark notes that an item came to a worse end than delivered. It reports whether that
-// still counts.
+// mark notes that an item came to a worse end than delivered.
 func (a *ack) mark(i int32, s state, err error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -89,14 +88,15 @@ func (a *ack) mark(i int32, s state, err error) {
 	}
 }
 
-// stateOf returns how item i stands.
-func (a *ack) item(i int32) item {
+// packOf returns the pack of item i and the name of the source, as long as the account
+// is open.
+func (a *ack) packOf(i int32) (pack uint16, source string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.finished {
-		return item{state: stateFailed}
+		return 0, ""
 	}
-	return a.items[i]
+	return a.items[i].pack, a.src.name
 }
 
 // add announces n more answers. The caller has one pending itself.

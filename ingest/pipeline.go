@@ -364,13 +364,14 @@ func (p *Pipeline[T]) lost(o *output[T], c lostCargo[T], failed []batch.Failure)
 	}
 	for _, f := range failed {
 		i := c.items[f.Row]
-		it := c.ack.item(i)
+		pack, source := c.ack.packOf(i)
 		m := c.batch.Message(f.Row)
 		d := DeadLetter{
 			Raw: m.Raw, Length: int64(len(m.Raw)), Category: categoryOf(f.Err), Err: f.Err, Stage: errcat.StageDeliver,
-			Parser: p.core.packName(it.pack), Component: "sink " + o.name, Offset: m.Offset, Origin: m.Origin, Received: m.Received,
+			Parser: p.core.packName(pack), Component: "sink " + o.name,
+			Source: source, Offset: m.Offset, Origin: m.Origin, Received: m.Received,
 		}
-		if m.Origin != nil {
+		if m.Origin != nil && m.Origin.Source != "" {
 			d.Source = m.Origin.Source
 		}
 		if line := c.batch.Line(f.Row); len(line) > 0 {
