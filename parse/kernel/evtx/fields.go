@@ -276,6 +276,9 @@ func (x *Fields) close(empty bool) error {
 
 func (x *Fields) leaf(l *level, depth int, empty bool) error {
 	inKeywords := l.part == ParentRendering && depth >= 3 && string(x.name(3)) == "Keywords"
+	if depth == 1 && empty {
+		return x.fail(errcat.SchemaViolation, "an event without content")
+	}
 	if l.parted || depth == 1 || depth == 2 && !l.other {
 		if !blank(x.txt) {
 			return x.fail(errcat.SchemaViolation, errMixed)

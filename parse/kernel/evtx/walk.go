@@ -60,13 +60,29 @@ type walker struct {
 
 	vals []value
 	defs []int // the templates that are open
-	name []byte
 	buf  []byte
 	text textSink
+
+	// Names that were read already, by a hash of their offset; the text of all of them
+	// is in decoded. The generation tells the chunk.
+	known   [256]knownName
+	decoded []byte
+	chunkNo uint32
+}
+
+type knownName struct {
+	chunkNo uint32
+	off     int32
+	text    []byte
 }
 
 func (w *walker) begin(c *Chunk) {
 	w.c, w.data, w.used = c, c.data, 0
+	if w.chunkNo++; w.chunkNo == 0 {
+		clear(w.known[:])
+		w.chunkNo = 1
+	}
+	w.decoded = w.decoded[:0]
 }
 
 func (w *walker) fail(c errcat.Category, at int, msg string) error {
@@ -196,9 +212,9 @@ func (w *walker) template(at, end int) (int, error) {
 	return data, err
 }
 
-// readName reads the reference to a name at at. The result is valid until the next
-// name but one is read.
-func (w *walker) readName(at, end int, dst []byte) ([]byte, int, error) {
+// readName reads the reference to a name at at. The result is valid as long as the
+// chunk is.
+func (w *walker) readName(at, end int) ([]byte, int, error) {
 	le := binary.LittleEndian
 	if at+4 > end {
 		return nil, 0, w.cut(at)
@@ -220,11 +236,22 @@ func (w *walker) readName(at, end int, dst []byte) ([]byte, int, error) {
 			return nil, 0, w.cut(off)
 		}
 	}
-	dst, _ = appendUTF16(dst[:0], w.data[off+8:off+8+2*n])
-	if !validName(dst) {
+	k := &w.known[(off^off>>8)&255]
+	if k.chunkNo == w.chunkNo && int(k.off) == off {
+		return k.text, at, w.grow(len(k.text), at)
+	}
+	if cap(w.decoded)-len(w.decoded) < 3*n {
+		w.decoded = make([]byte, 0, max(4096, 3*n)) // the names in the old one stay valid
+	}
+	from := len(w.decoded)
+	w.decoded, _ = appendUTF16(w.decoded, w.data[off+8:off+8+2*n])
+	name := w.decoded[from:len(w.decoded):len(w.decoded)]
+	if !validName(name) {
+		w.decoded = w.decoded[:from]
 		return nil, 0, w.fail(errcat.SchemaViolation, off, "a name that XML does not allow")
 	}
-	return dst, at, w.grow(len(dst), at)
+	*k = knownName{w.chunkNo, int32(off), name}
+	return name, at, w.grow(len(name), at)
 }
 
 // validName reports whether b is a name of XML: nothing that could end a tag.
@@ -250,7 +277,12 @@ func (w *walker) element(at, end int, vals []value, nested bool) (int, error) {
 	if w.depth++; w.depth > 2*w.c.opts.MaxDepth {
 		return 0, w.fail(errcat.Oversize, at, "elements deeper than MaxDepth")
 	}
-	defer func() { w.depth-- }()
+	next, err := w.elementAt(at, end, vals, nested)
+	w.depth--
+	return next, err
+}
+
+func (w *walker) elementAt(at, end int, vals []value, nested bool) (int, error) {
 	le := binary.LittleEndian
 	start, token := at, w.data[at]
 	at++
@@ -268,11 +300,10 @@ func (w *walker) element(at, end int, vals []value, nested bool) (int, error) {
 		return 0, w.cut(start)
 	}
 	at += 4 // the size of the element, which its tokens tell too
-	name, at, err := w.readName(at, end, w.name)
+	name, at, err := w.readName(at, end)
 	if err != nil {
 		return 0, err
 	}
-	w.name = name
 	if token&more != 0 {
 		at += 4 // the size of the attributes
 	}
@@ -281,8 +312,15 @@ func (w *walker) element(at, end int, vals []value, nested bool) (int, error) {
 	}
 	if leftOut {
 		w.quiet++
-		defer func() { w.quiet-- }()
+		next, err := w.restOfElement(name, start, at, end, vals, nested)
+		w.quiet--
+		return next, err
 	}
+	return w.restOfElement(name, start, at, end, vals, nested)
+}
+
+// restOfElement reads an element from its attributes on.
+func (w *walker) restOfElement(name []byte, start, at, end int, vals []value, nested bool) (_ int, err error) {
 	items := value{typ: typeNull} // what is left of an array that repeats the element
 	body := at
 	for {
@@ -337,11 +375,9 @@ func (w *walker) element(at, end int, vals []value, nested bool) (int, error) {
 			if items.size == 0 {
 				return at + 5, nil
 			}
-			name, _, _ = w.readName(start+1+2*b2i(!nested)+4, end, w.name)
 			if err := w.grow(len(name), at); err != nil {
 				return 0, err
 			}
-			w.name = name
 			continue
 		}
 		break
@@ -375,13 +411,6 @@ func (w *walker) element(at, end int, vals []value, nested bool) (int, error) {
 	}
 }
 
-func b2i(b bool) int {
-	if b {
-		return 1
-	}
-	return 0
-}
-
 // onlyArray returns the array value that is the whole content of an element: the
 // element is repeated for each of its items.
 func (w *walker) onlyArray(at, end int, vals []value) value {
@@ -403,12 +432,11 @@ func (w *walker) attributes(at, end int, vals []value) (int, error) {
 		if w.tokens++; w.tokens > maxTokens {
 			return 0, w.fail(errcat.Oversize, at, "more tokens than a record can have")
 		}
-		name, p, err := w.readName(at+1, end, w.buf[:0])
+		name, p, err := w.readName(at+1, end)
 		if err != nil {
 			return 0, err
 		}
-		n := len(name)
-		w.buf = name // the value goes behind the name
+		w.buf = w.buf[:0]
 		leftOut := false
 		for p < end {
 			var known bool
@@ -424,8 +452,8 @@ func (w *walker) attributes(at, end int, vals []value) (int, error) {
 				leftOut = true
 			}
 		}
-		if w.quiet == 0 && !(leftOut && len(w.buf) == n) {
-			if err := w.sink.attr(w.buf[:n], w.buf[n:]); err != nil {
+		if w.quiet == 0 && !(leftOut && len(w.buf) == 0) {
+			if err := w.sink.attr(name, w.buf); err != nil {
 				return 0, err
 			}
 		}
@@ -477,10 +505,9 @@ func (w *walker) chars(at, end int, vals []value, attr bool) (known bool, next i
 		at += size
 	case tokenPITarget:
 		// Processing instructions say nothing about the event.
-		if _, at, err = w.readName(at+1, end, w.buf[n:]); err != nil {
+		if _, at, err = w.readName(at+1, end); err != nil {
 			return true, 0, err
 		}
-		w.buf = w.buf[:n]
 		return true, at, nil
 	case tokenCharRef:
 		if at+3 > end {
@@ -493,7 +520,7 @@ func (w *walker) chars(at, end int, vals []value, attr bool) (known bool, next i
 		w.buf = utf8.AppendRune(w.buf, r)
 		at += 3
 	case tokenEntityRef:
-		name, p, err := w.readName(at+1, end, nil)
+		name, p, err := w.readName(at+1, end)
 		if err != nil {
 			return true, 0, err
 		}
