@@ -246,7 +246,7 @@ func (s *scanner) stray(i, j int) token {
 // way (msg="user "bob" logged in" id=7). Failing that, it is the first quote before
 // a separator; then the first escaped one before a separator and a key (a device
 // that does not escape the backslash at the end of path="C:\"); then the first.
-// The search ends at a quote that opens another value.
+// With one of these at hand the search ends at a quote that opens another value.
 func (s *scanner) closeQuote(lo int, q byte) int {
 	f, b := s.f, s.b[:s.end]
 	beforeSep, escapedEnd, first := -1, -1, -1
@@ -284,7 +284,7 @@ func (s *scanner) closeQuote(lo int, q byte) int {
 			if f.opts.BareKeys != BareStray || s.keyFollows(next) {
 				return i
 			}
-			if opens := i > lo && f.class[b[i-1]]&isKeySep != 0; opens && (beforeSep >= 0 || first >= 0) {
+			if (beforeSep >= 0 || first >= 0 || escapedEnd >= 0) && s.opens(lo, i) {
 				break
 			}
 			if beforeSep < 0 {
@@ -292,8 +292,11 @@ func (s *scanner) closeQuote(lo int, q byte) int {
 			}
 			continue
 		}
-		if i > lo && f.class[b[i-1]]&isKeySep != 0 {
-			break
+		if s.opens(lo, i) {
+			if beforeSep >= 0 || first >= 0 || escapedEnd >= 0 {
+				break
+			}
+			continue
 		}
 		if first < 0 {
 			first = i
@@ -306,6 +309,14 @@ func (s *scanner) closeQuote(lo int, q byte) int {
 		return escapedEnd
 	}
 	return first
+}
+
+// opens reports whether the quote at i stands behind a key separator, not before lo.
+func (s *scanner) opens(lo, i int) bool {
+	for s.f.opts.SpacedSeparator && i > lo && s.f.class[s.b[i-1]]&isBlank != 0 {
+		i--
+	}
+	return i > lo && s.f.class[s.b[i-1]]&isKeySep != 0
 }
 
 // keyFollows reports whether what follows the separator at i is a key with its
