@@ -121,6 +121,9 @@ func Coerce(r *parse.Record, k parse.Key, v parse.Value, c *timeparse.Context) (
 	return v, true
 }
 
+// TakesText reports whether Coerce takes any text for k as it is.
+func TakesText(k ecs.Key) bool { return k < ecs.Count && classes()[k] == classText }
+
 func toText(r *parse.Record, v parse.Value) (parse.Value, bool) {
 	switch v.Kind() {
 	case parse.KindBool:

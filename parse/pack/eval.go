@@ -25,6 +25,8 @@ type state struct {
 	time  timeparse.Context
 	cache timeparse.Cache
 	keep  bool // keep what has no ECS field
+	wide  bool // vendor fields are wanted
+	pack  *Pack
 
 	touched  [16]uint16 // slots read by the expression under evaluation
 	ntouched int

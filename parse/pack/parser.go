@@ -49,7 +49,7 @@ func (q *Parser) Parse(m *parse.Message, out *parse.Events[parse.Record]) error 
 }
 
 func newState(p *Pack, o Options) *state {
-	return &state{layers: p.newLayerStates(), keep: p.keep && !o.ECSOnly, consumed: make([]uint64, (len(p.slotNames)+63)/64)}
+	return &state{pack: p, wide: !o.ECSOnly, layers: p.newLayerStates(), keep: p.keep && !o.ECSOnly, consumed: make([]uint64, (len(p.slotNames)+63)/64)}
 }
 
 // splitter turns one message into several events.

@@ -53,6 +53,8 @@ type assign struct {
 	when    condFunc
 	eval    evalFunc
 	slot    int         // ≥ 0: nothing but this slot's value
+	plain   bool        // no condition, no mode: copySlot may do it
+	text    bool        // the field takes any text
 	value   parse.Value // of a constant
 	ready   bool        // value fits the field as it is
 	line    int
@@ -298,6 +300,11 @@ func (c *compiler) maps(y *yaml.Node) ([]assign, error) {
 		}
 		if n.kind == nodeName {
 			a.slot = c.slots[n.text]
+			timestamp := a.name == "timestamp" || a.name == "@timestamp"
+			a.plain = a.when == nil && a.temp < 0 && a.mode == modeSet && a.onError == onErrorDrop && !timestamp
+			if k, ok := ecs.Lookup(a.name); ok {
+				a.text = normalize.TakesText(k)
+			}
 		}
 		out = append(out, a)
 	}
@@ -494,7 +501,17 @@ func (s *state) step(st *step) {
 		}
 	}
 	for i := range st.assigns {
-		s.assign(&st.assigns[i])
+		a := &st.assigns[i]
+		if a.slot >= 0 {
+			if k := s.frame.Slots[a.slot].Kind(); k == parse.KindNone || k == parse.KindNull {
+				continue // what most fields of most messages are
+			}
+			if a.plain {
+				s.copySlot(a)
+				continue
+			}
+		}
+		s.assign(a)
 		if s.fail != nil {
 			return
 		}
@@ -553,6 +570,29 @@ func (s *state) match(t *textStep) bool {
 	return true
 }
 
+// copySlot stores the value of a slot in a field that takes text as it is, or in any
+// way that Coerce finds.
+func (s *state) copySlot(a *assign) {
+	key := *a.key.ref
+	if key >= ecs.Count && !s.wide {
+		return
+	}
+	v := &s.frame.Slots[a.slot]
+	if v.Kind() == parse.KindString {
+		if s.pack.isNull(*v) {
+			return
+		}
+		if a.text {
+			s.rec.Set(key, *v)
+			s.consume(a.slot)
+			return
+		}
+	}
+	s.ntouched = 0
+	s.touch(a.slot)
+	s.store(a, *v)
+}
+
 // assign evaluates and stores one field.
 func (s *state) assign(a *assign) {
 	if a.when != nil {
@@ -564,6 +604,9 @@ func (s *state) assign(a *assign) {
 	}
 	if a.mode == modeIfAbsent && a.temp < 0 && s.rec.Has(*a.key.ref) {
 		return
+	}
+	if a.temp < 0 && !s.wide && *a.key.ref >= ecs.Count {
+		return // it would not be written
 	}
 	s.failed = false
 	s.ntouched = 0
