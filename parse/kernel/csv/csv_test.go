@@ -184,11 +184,11 @@ func oracle(row []byte, lazy bool) ([]string, error) {
 	return out, nil
 }
 
-// compare checks a row against encoding/csv, which rewrites \r\n, skips leading empty
-// lines and, in lazy mode, keeps the line end in a field that is not closed.
+// compare checks a row against encoding/csv, which rewrites \r\n, skips empty
+// lines around the row and, in lazy mode, keeps the line end in a field that is not closed.
 func compare(t *testing.T, row []byte) {
 	t.Helper()
-	if bytes.IndexByte(row, '\r') >= 0 || len(row) == 0 || row[0] == '\n' {
+	if bytes.IndexByte(row, '\r') >= 0 || len(row) == 0 || row[0] == '\n' || bytes.HasSuffix(row, []byte("\n\n")) {
 		return
 	}
 	for _, lazy := range []bool{false, true} {
