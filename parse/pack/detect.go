@@ -26,6 +26,8 @@ type signature struct {
 	json      []jsonTest      // members of the object
 	cefPairs  []vendorProduct // vendor and product of the header
 	anyVendor bool
+	header    string           // any, none, rfc3164, rfc5424
+	pairs     int              // least number of key=value pairs
 	regex     []*regexp.Regexp // the last resort
 	columns   []columnTest
 	commas    [2]int // least and most of separators, with columns
@@ -78,7 +80,7 @@ func (c *compiler) signatures(y *yaml.Node) ([]*signature, error) {
 }
 
 func (c *compiler) signature(y *yaml.Node) (*signature, error) {
-	if err := c.known(y, "starts", "contains", "any", "raw", "not", "app", "json", "cef", "leef", "regex", "columns", "xml"); err != nil {
+	if err := c.known(y, "starts", "contains", "any", "raw", "not", "app", "json", "cef", "leef", "regex", "columns", "xml", "header", "pairs"); err != nil {
 		return nil, err
 	}
 	sg := &signature{}
@@ -140,6 +142,21 @@ func (c *compiler) signature(y *yaml.Node) (*signature, error) {
 				sg.anyVendor = true // a broken header too: the pack says what is wrong
 			}
 		}
+	}
+	if n := y.Get("header"); n != nil {
+		switch n.Text {
+		case "any", "none", "rfc3164", "rfc5424":
+			sg.header = n.Text
+		default:
+			return nil, c.errorf(n, "header is any, none, rfc3164 or rfc5424, not %q", n.Text)
+		}
+	}
+	if n := y.Get("pairs"); n != nil {
+		v, ok := n.Int()
+		if !ok || v < 1 || v > 100 {
+			return nil, c.errorf(n, "pairs is the least number of key=value pairs, 1 to 100")
+		}
+		sg.pairs = int(v)
 	}
 	list, err := c.strings(y.Get("regex"))
 	if err != nil {
@@ -388,6 +405,9 @@ func (sg *signature) matches(v *view) bool {
 			return false
 		}
 	}
+	if sg.header != "" && !v.hasHeader(sg.header) {
+		return false
+	}
 	if len(sg.prefixes) > 0 && !anyOf(v.payload, sg.prefixes, bytes.HasPrefix) {
 		return false
 	}
@@ -430,8 +450,65 @@ func (sg *signature) matches(v *view) bool {
 			}
 		}
 	}
+	if sg.pairs > 0 && countPairs(v.payload, sg.pairs) < sg.pairs {
+		return false
+	}
 	for _, re := range sg.regex {
 		if !re.Match(v.payload) {
+			return false
+		}
+	}
+	return true
+}
+
+func (v *view) hasHeader(kind string) bool {
+	switch kind {
+	case "any":
+		return v.header.HeaderLen > 0
+	case "none":
+		return v.header.HeaderLen == 0
+	case "rfc5424":
+		return v.header.Version > 0
+	}
+	return v.header.HeaderLen > 0 && v.header.Version == 0
+}
+
+// countPairs counts words of the form key=, up to enough, and gives up where words
+// without one are more than those with.
+func countPairs(b []byte, enough int) int {
+	n, other := 0, 0
+	quoted := false
+	for len(b) > 0 && n < enough {
+		i := bytes.IndexByte(b, ' ')
+		word := b
+		if i >= 0 {
+			word, b = b[:i], b[i+1:]
+		} else {
+			b = nil
+		}
+		if !quoted {
+			if eq := bytes.IndexByte(word, '='); eq > 0 && isKeyWord(word[:eq]) {
+				n++
+			} else if len(word) > 0 {
+				other++
+			}
+		}
+		if bytes.Count(word, []byte{'"'})%2 == 1 {
+			quoted = !quoted
+		}
+		if other > 8+2*n {
+			return n
+		}
+	}
+	return n
+}
+
+func isKeyWord(b []byte) bool {
+	if len(b) > 64 {
+		return false
+	}
+	for _, c := range b {
+		if !(c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '_' || c == '-' || c == '.') {
 			return false
 		}
 	}
