@@ -117,6 +117,9 @@ func (e *Events[T]) Reset() {
 		clear(e.events[keep:])
 		e.events = e.events[:keep:keep]
 	}
+	if cap(e.rejected) > keep {
+		e.rejected = nil
+	}
 }
 
 func resetEvent[T any](t *T) {

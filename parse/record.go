@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"iter"
 	"math/bits"
+	"unicode/utf8"
 	"unsafe"
 
 	"github.com/penstock-dev/penstock/internal/arena"
@@ -26,6 +27,7 @@ type Record struct {
 
 	text  arena.Bytes
 	lists arena.Slices[Value]
+	seen  seen
 
 	// Pack and PackVersion name the parser that made the event.
 	Pack, PackVersion string
@@ -44,16 +46,27 @@ type Dynamic struct {
 	Value     Value
 }
 
-// Reset empties the record. What its accessors returned before is invalid.
+// keepFields bounds the room for fields that Reset keeps.
+const keepFields = 1 << 13
+
+// Reset empties the record. What its accessors returned before is invalid. It keeps the
+// schema, and its memory for the next event unless this one was unusually large.
 func (r *Record) Reset() {
 	clear(r.present)
+	if cap(r.values) > keepFields {
+		r.keys, r.values = nil, nil
+	}
 	r.keys = r.keys[:0]
 	clear(r.values)
 	r.values = r.values[:0]
+	if cap(r.dynamic) > keepFields {
+		r.dynamic = nil
+	}
 	clear(r.dynamic)
 	r.dynamic = r.dynamic[:0]
 	r.text.Reset()
 	r.lists.Reset()
+	r.seen.reset()
 	r.Pack, r.PackVersion, r.Mismatched, r.Priority = "", "", 0, 0
 }
 
@@ -126,17 +139,27 @@ func (r *Record) Ref(k Key) *Value { return &r.values[r.slot[k]] }
 // Set stores v, which must live as long as the record does (see Text). An absent v
 // deletes the field. A key that the schema does not have is ignored.
 func (r *Record) Set(k Key, v Value) {
+	v.flags &^= grown // the room behind a list belongs to the field that Append grew
+	r.set(k, v)
+}
+
+// room reports whether k is a key of the record's schema, and makes room for it.
+func (r *Record) room(k Key) bool {
+	if int(k) >= len(r.slot) {
+		if r.schema != nil || k >= ecs.Count || len(r.slot) > 0 {
+			return false
+		}
+		r.grow(int(ecs.Count))
+	}
+	return k != ecs.None
+}
+
+func (r *Record) set(k Key, v Value) {
 	if v.kind == KindNone {
 		r.Delete(k)
 		return
 	}
-	if int(k) >= len(r.slot) {
-		if r.schema != nil || k >= ecs.Count || len(r.slot) > 0 {
-			return
-		}
-		r.grow(int(ecs.Count))
-	}
-	if k == ecs.None {
+	if !r.room(k) {
 		return
 	}
 	w, bit := k>>6, uint64(1)<<(k&63)
@@ -145,12 +168,28 @@ func (r *Record) Set(k Key, v Value) {
 		return
 	}
 	if len(r.keys) == 1<<16-1 {
-		return
+		r.compact()
 	}
 	r.present[w] |= bit
 	r.slot[k] = uint16(len(r.keys))
 	r.keys = append(r.keys, k)
 	r.values = append(r.values, v)
+}
+
+// compact gives up the positions of deleted fields. There are fewer keys than positions,
+// so that it always makes room.
+func (r *Record) compact() {
+	n := 0
+	for i := range r.keys {
+		k, v, ok := r.At(i)
+		if !ok {
+			continue
+		}
+		r.keys[n], r.values[n], r.slot[k] = k, v, uint16(n)
+		n++
+	}
+	clear(r.values[n:])
+	r.keys, r.values = r.keys[:n], r.values[:n]
 }
 
 // SetString stores a copy of s.
@@ -172,8 +211,9 @@ func (r *Record) Delete(k Key) {
 	}
 }
 
-// Append adds v to the list field k, unless the list has it already. A single value
-// becomes the first element of the list.
+// Append adds v to the list field k, unless the list has it already: every element where
+// v is a list. A single value becomes the first element of the list. Null is left out.
+// v must live as long as the record.
 func (r *Record) Append(k Key, v Value) {
 	if v.kind == KindNone || v.kind == KindNull {
 		return
@@ -186,9 +226,11 @@ func (r *Record) Append(k Key, v Value) {
 	}
 	old := r.Get(k)
 	if old.kind == KindNone {
-		l := r.lists.Alloc(listStep)
-		l[0] = v
-		r.Set(k, grownList(l[:1]))
+		if r.room(k) {
+			l := r.lists.Alloc(listStep)
+			l[0] = v
+			r.set(k, grownList(l[:1]))
+		}
 		return
 	}
 	if old.kind != KindList {
@@ -201,9 +243,17 @@ func (r *Record) Append(k Key, v Value) {
 		return
 	}
 	l := old.List()
-	for i := range l {
-		if l[i].Equal(v) {
+	var long *listIndex
+	if len(l) >= longList {
+		long = r.seen.list(k, l)
+		if r.seen.has(long, l, v) {
 			return
+		}
+	} else {
+		for i := range l {
+			if l[i].Equal(v) {
+				return
+			}
 		}
 	}
 	n := len(l)
@@ -219,6 +269,9 @@ func (r *Record) Append(k Key, v Value) {
 		l = d
 	}
 	l[n] = v
+	if long != nil {
+		r.seen.added(long, l)
+	}
 	r.values[r.slot[k]] = grownList(l)
 }
 
@@ -228,33 +281,51 @@ const listStep = 4
 
 func grownList(l []Value) Value { return ListValue(l).WithFlags(grown) }
 
-// AddDynamic stores a field named by the wire below container. Dots in the name
-// become underscores, so that it stays one path segment. The first of two equal names
-// wins and AddDynamic reports false for the second; a name that the schema itself
-// uses below container gets an underscore appended. v must live as long as the record.
+// AddDynamic stores a field named by the wire below container. So that it stays one path
+// segment and can be written as a JSON key, dots in the name become underscores, each byte
+// that is not UTF-8 becomes U+FFFD, and an empty name becomes an underscore; a name that
+// the schema itself uses below container gets underscores appended. v and name must live
+// as long as the record.
+//
+// It reports whether the field is stored: the first of two equal names wins, and a
+// container that the schema does not have takes nothing. An absent v is not stored.
 func (r *Record) AddDynamic(container Key, name []byte, v Value) bool {
-	if v.kind == KindNone || container == ecs.None || int(container) >= len(r.slot) {
-		return true
+	if v.kind == KindNone || !r.room(container) {
+		return false
 	}
-	if len(name) == 0 || bytes.IndexByte(name, '.') >= 0 || (r.schema != nil && r.schema.hasStatic(container, name)) {
-		clean := append(r.text.Scratch(len(name)+1), name...)
-		for i, c := range clean {
-			if c == '.' {
-				clean[i] = '_'
-			}
-		}
-		if len(clean) == 0 || (r.schema != nil && r.schema.hasStatic(container, clean)) {
-			clean = append(clean, '_')
-		}
-		name = r.text.Keep(clean)
+	if len(name) == 0 || bytes.IndexByte(name, '.') >= 0 || !utf8.Valid(name) || r.hasStatic(container, name) {
+		name = r.cleanName(container, name)
 	}
-	for i := range r.dynamic {
-		if d := &r.dynamic[i]; d.Container == container && bytes.Equal(d.Name, name) {
-			return false
-		}
+	if r.hasDynamic(container, name) {
+		return false
 	}
 	r.dynamic = append(r.dynamic, Dynamic{container, name, v})
 	return true
+}
+
+func (r *Record) hasStatic(container Key, name []byte) bool {
+	return r.schema != nil && r.schema.hasStatic(container, name) ||
+		container < ecs.Count && ecsHasStatic(container, name)
+}
+
+func (r *Record) cleanName(container Key, name []byte) []byte {
+	clean := r.text.Scratch(len(name) + 1)
+	for i := 0; i < len(name); {
+		c, n := utf8.DecodeRune(name[i:])
+		switch {
+		case c == '.':
+			clean = append(clean, '_')
+		case c == utf8.RuneError && n == 1:
+			clean = utf8.AppendRune(clean, c)
+		default:
+			clean = append(clean, name[i:i+n]...)
+		}
+		i += n
+	}
+	for len(clean) == 0 || r.hasStatic(container, clean) {
+		clean = append(clean, '_')
+	}
+	return r.text.Keep(clean)
 }
 
 // Dynamics are the fields named by the wire, in the order they came. The caller must
@@ -355,11 +426,14 @@ func (r *Record) Clone() *Record {
 	return c
 }
 
-// CloneTo makes dst a copy of r that shares no memory with r or its raw message.
+// CloneTo makes dst, another record, a copy of r that shares no memory with r or its raw
+// message.
 func (r *Record) CloneTo(dst *Record) {
 	dst.Use(r.schema)
-	for k, v := range r.All() {
-		dst.Set(k, v.CloneInto(&dst.text, &dst.lists))
+	for i := range r.keys {
+		if k, v, ok := r.At(i); ok {
+			dst.Set(k, v.CloneInto(&dst.text, &dst.lists))
+		}
 	}
 	for _, d := range r.dynamic {
 		dst.dynamic = append(dst.dynamic, Dynamic{d.Container, dst.text.Copy(d.Name), d.Value.CloneInto(&dst.text, &dst.lists)})

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"sort"
 	"strings"
+	"sync"
+	"unicode/utf8"
 
 	"github.com/penstock-dev/penstock/normalize/ecs"
 )
@@ -26,9 +28,16 @@ type Schema struct {
 	statics map[Key]map[string]struct{}
 }
 
-// NewSchema returns a Schema of ECS and the given vendor field names (dotted paths,
-// repeats allowed). It fails for a name that is empty, has an empty path segment, or
-// is both a value and the parent of another field.
+// MaxFieldName is the longest name, in bytes, that a vendor field can have.
+const MaxFieldName = 1024
+
+// NewSchema returns a Schema of ECS and the given vendor field names (dotted paths;
+// repeats and names of ECS allowed). It fails for a name that is empty, has an empty path
+// segment, is not UTF-8 or is longer than MaxFieldName.
+//
+// A name may also be the parent of another: it then is the container of dynamic fields.
+// An event in which it has a value as well as fields below it can't be written as nested
+// objects, and encoders count that.
 func NewSchema(vendor ...string) (*Schema, error) {
 	s := &Schema{keys: make(map[string]Key, len(vendor)), statics: map[Key]map[string]struct{}{}}
 	for _, name := range vendor {
@@ -37,6 +46,12 @@ func NewSchema(vendor ...string) (*Schema, error) {
 		}
 		if name == "" || strings.HasPrefix(name, ".") || strings.HasSuffix(name, ".") || strings.Contains(name, "..") {
 			return nil, fmt.Errorf("parse: field name %q has an empty path segment", name)
+		}
+		if len(name) > MaxFieldName {
+			return nil, fmt.Errorf("parse: field name %q… has %d bytes, more than %d", name[:64], len(name), MaxFieldName)
+		}
+		if !utf8.ValidString(name) {
+			return nil, fmt.Errorf("parse: field name %q is not UTF-8", name)
 		}
 		if _, ok := s.keys[name]; ok {
 			continue
@@ -60,17 +75,39 @@ func NewSchema(vendor ...string) (*Schema, error) {
 			if !ok {
 				continue
 			}
-			child := name[len(p)+1:]
-			if dot := strings.IndexByte(child, '.'); dot >= 0 {
-				child = child[:dot]
-			}
-			if s.statics[parent] == nil {
-				s.statics[parent] = map[string]struct{}{}
-			}
-			s.statics[parent][child] = struct{}{}
+			addStatic(s.statics, parent, name[len(p)+1:])
 		}
 	}
 	return s, nil
+}
+
+// addStatic notes that a field of the schema begins below parent with this path.
+func addStatic(statics map[Key]map[string]struct{}, parent Key, path string) {
+	child, _, _ := strings.Cut(path, ".")
+	if statics[parent] == nil {
+		statics[parent] = map[string]struct{}{}
+	}
+	statics[parent][child] = struct{}{}
+}
+
+// ecsStatics are the fields of ECS that lie below another field of ECS. It is made at
+// first use and read only.
+var ecsStatics = sync.OnceValue(func() map[Key]map[string]struct{} {
+	statics := map[Key]map[string]struct{}{}
+	for k := range ecs.All() {
+		name := k.Name()
+		for p := parentPath(name); p != ""; p = parentPath(p) {
+			if parent, ok := ecs.Lookup(p); ok {
+				addStatic(statics, parent, name[len(p)+1:])
+			}
+		}
+	}
+	return statics
+})
+
+func ecsHasStatic(parent Key, name []byte) bool {
+	_, ok := ecsStatics()[parent][string(name)]
+	return ok
 }
 
 // EmptySchema returns a Schema of ECS alone.

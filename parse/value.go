@@ -10,6 +10,7 @@ import (
 
 	"github.com/penstock-dev/penstock/internal/arena"
 	"github.com/penstock-dev/penstock/internal/scan"
+	"github.com/penstock-dev/penstock/internal/timeparse"
 )
 
 // Kind says what a Value holds.
@@ -253,7 +254,7 @@ func (v Value) AppendText(dst []byte) []byte {
 	case KindBool:
 		return strconv.AppendBool(dst, v.num != 0)
 	case KindTime:
-		return v.Time().AppendFormat(dst, "2006-01-02T15:04:05.000999999Z07:00")
+		return timeparse.AppendRFC3339(dst, int64(v.num))
 	case KindList:
 		for i, e := range v.List() {
 			if i > 0 {
