@@ -21,8 +21,9 @@ const (
 	markInt    = 1 << 28 // num is its value and its text is canonical
 	markIPv4   = 2 << 28 // num is the address
 	markIPv6   = 3 << 28 // a canonical address
-	markNumber = 4 << 28 // an integer or decimal number in any form
-	markQuoted = 5 << 28 // with its quotes
+	markDigits = 4 << 28 // an integer in any form
+	markNumber = 5 << 28 // a decimal number in any form
+	markQuoted = 6 << 28 // with its quotes
 	markMask   = 15 << 28
 	maxSlot    = 1<<28 - 1
 )
@@ -225,7 +226,7 @@ func (m *matcher) walk(at int32, pos int) bool {
 			if end == pos {
 				return false
 			}
-			if mark = markNumber; text[pos] != '0' || end == pos+1 {
+			if text[pos] != '0' || end == pos+1 {
 				num, mark = v, markInt
 			}
 		case stepInt:
@@ -248,7 +249,7 @@ func (m *matcher) walk(at int32, pos int) bool {
 			if end-pos > 64 {
 				m.fuel -= (end - pos) >> 3
 			}
-			if mark = markNumber; end-pos <= 9 && first == pos && (text[pos] != '0' || end == pos+1) {
+			if mark = markDigits; end-pos <= 9 && first == pos && (text[pos] != '0' || end == pos+1) {
 				num, mark = v, markInt
 			}
 		case stepLiterals:
@@ -516,6 +517,8 @@ func setValues(slots []parse.Value, caps []span, text []byte) {
 			slots[slot] = parse.IPv4Value(c.num, b)
 		case markIPv6:
 			slots[slot] = parse.RawValue(parse.KindIP, b)
+		case markDigits:
+			slots[slot] = integer(b)
 		case markNumber:
 			slots[slot] = number(b)
 		case markQuoted:
@@ -524,14 +527,19 @@ func setValues(slots []parse.Value, caps []span, text []byte) {
 	}
 }
 
-func number(b []byte) parse.Value {
+func integer(b []byte) parse.Value {
 	if i, ok := canonicalInt(b); ok {
 		return parse.IntText(i, b)
 	}
-	if jsonNumber(b) {
+	return parse.BytesValue(b)
+}
+
+func number(b []byte) parse.Value {
+	v := integer(b)
+	if v.Kind() == parse.KindString && jsonNumber(b) {
 		return parse.RawValue(parse.KindFloat, b)
 	}
-	return parse.BytesValue(b)
+	return v
 }
 
 func quoted(b []byte) parse.Value {

@@ -83,6 +83,9 @@ func (p *patternParser) fail(off int, problem, meant string) bool {
 	return false
 }
 
+// escaped reports whether what follows s has a backslash before it.
+func escaped(s string) bool { return (len(s)-len(strings.TrimRight(s, `\`)))%2 == 1 }
+
 // parsePattern reads one pattern. On failure the parser holds the reason.
 func (p *patternParser) parsePattern() ([]elem, bool) {
 	if len(p.src) > MaxPattern {
@@ -91,10 +94,10 @@ func (p *patternParser) parsePattern() ([]elem, bool) {
 	start := len(p.src) - len(strings.TrimLeft(p.src, " \t"))
 	p.pos = start
 	p.src = strings.TrimRight(p.src, " \t")
-	if strings.HasSuffix(p.src, `\`) { // an escaped space was cut
+	if escaped(p.src) { // perhaps a space after it was cut
 		return nil, p.fail(len(p.src)-1, `a \ at the end`, `write \\ for a backslash`)
 	}
-	if n := len(p.src) - 3; n >= start && p.src[n:] == "..." && (n == 0 || p.src[n-1] != '\\') {
+	if n := len(p.src) - 3; n >= start && p.src[n:] == "..." && !escaped(p.src[:n]) {
 		p.prefix = true
 		p.src = p.src[:n]
 	}
@@ -224,6 +227,7 @@ func (p *patternParser) capture() (*capture, bool) {
 		return nil, p.fail(i, fmt.Sprintf("%q in the name of a capture", p.src[i]), "names have letters, digits and _ . - @; "+escape)
 	}
 	typ, arg, hasArg := "until", "", false
+	typeAt := i + 1
 	if p.src[i] == ':' {
 		i++
 		from := i
@@ -275,7 +279,7 @@ func (p *patternParser) capture() (*capture, bool) {
 		return nil, p.fail(open, fmt.Sprintf("more than %d captures", MaxCaptures), "")
 	}
 	if why, meant := c.setType(typ, arg, hasArg); why != "" {
-		return nil, p.fail(open+1+len(c.name)+1, why, meant)
+		return nil, p.fail(typeAt, why, meant)
 	}
 	return c, true
 }
