@@ -45,6 +45,8 @@ type Node struct {
 	Items     []*Node
 	Pairs     []Pair // of a Map, in the order of the file
 	Line, Col int
+
+	file *File
 }
 
 // Pair is one entry of a Map.
@@ -94,8 +96,11 @@ type File struct {
 	lines []string
 }
 
-// Errorf returns a fault at n.
+// Errorf returns a fault at n, in the file that n is from.
 func (f *File) Errorf(n *Node, format string, args ...any) *Error {
+	if n != nil && n.file != nil {
+		f = n.file
+	}
 	e := &Error{File: f.Name, Line: 1, Col: 1, Msg: fmt.Sprintf(format, args...)}
 	if n != nil {
 		e.Line, e.Col = n.Line, n.Col
@@ -188,6 +193,7 @@ func (f *File) convert(n ast.Node, depth int) (*Node, error) {
 		return &Node{Kind: Null}, nil
 	}
 	out := at(n)
+	out.file = f
 	if depth > MaxDepth {
 		return nil, f.Errorf(out, "nested deeper than %d", MaxDepth)
 	}
@@ -247,6 +253,7 @@ func (f *File) convert(n ast.Node, depth int) (*Node, error) {
 
 func (f *File) pair(out *Node, v *ast.MappingValueNode, depth int, seen map[string]int) error {
 	key := at(v.Key)
+	key.file = f
 	switch k := v.Key.(type) {
 	case *ast.StringNode:
 		key.Kind, key.Text = String, k.Value

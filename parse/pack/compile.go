@@ -19,6 +19,7 @@ import (
 type compiler struct {
 	file    *yaml.File
 	files   fs.FS // the pack's folder, for tables in files of their own; may be nil
+	packs   fs.FS // the folder of the pack's folder, for include; may be nil
 	program *Pack
 	filters map[string]filterSpec
 	tables  map[string]*table

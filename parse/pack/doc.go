@@ -51,6 +51,7 @@ otherwise): here acme.wall.<native key>. What a lossy filter, a lookup or a cond
 	detect      signatures, one of which must hold (see below)
 	split       {json: [Records, value]}: one event for each object of a top array or of the
 	            named member; [] for top arrays only
+	include     other packs beside this one, whose lookups and groups are known here too
 	nulls, lookups, groups, set, steps, required
 	derive      {address: false, community_id: false, related: false, url: false, file: false}
 	            switches off what is derived from other fields: source.address from source.ip,
@@ -78,6 +79,7 @@ A step is a mapping with any of these keys, done in this order:
 A step that could not read its format or match its text stops there (its set and map are
 not done). Options that all formats have: from: NAME (default message), on_error: fail (the
 message is a dead letter; the default), skip, or drift (the event says so in error.code).
+text drifts by default, and the text is then kept in message unless the pack sets that.
 
 Formats and the native names that they give:
 

@@ -104,6 +104,8 @@ func filters() map[string]filterSpec {
 			}
 			return s.frame.Text.Copy(bytes.ToLower(b))
 		}))},
+		"kept": {doc: "the value as it is, which is kept among the vendor's fields all the same", lossy: true,
+			make: plain(func(_ *state, v parse.Value) (parse.Value, bool) { return v, true })},
 		"upper": {doc: "upper case", make: plain(textFilter(func(s *state, b []byte) []byte {
 			return s.frame.Text.Copy(bytes.ToUpper(b))
 		}))},

@@ -89,7 +89,7 @@ const defaultOrder = 50
 const nameRule = `^[a-z0-9_]+(\.[a-z0-9_]+)*$`
 
 var packKeys = []string{"name", "aliases", "vendor", "product", "version", "docs", "notes", "order", "namespace", "roots", "keep",
-	"detect", "split", "nulls", "lookups", "groups", "set", "steps", "derive", "required", "priority"}
+	"detect", "split", "nulls", "include", "lookups", "groups", "set", "steps", "derive", "required", "priority"}
 
 // Load compiles the pack in folder dir of files: pack.yaml and the tables beside it.
 func Load(files fs.FS, dir string) (*Pack, error) {
@@ -108,12 +108,12 @@ func Load(files fs.FS, dir string) (*Pack, error) {
 	if dir != "." && dir != "" {
 		name = dir + "/pack.yaml"
 	}
-	return compile(name, src, sub)
+	return compile(name, src, sub, files)
 }
 
 // Compile compiles the text of a pack.yaml that needs no files beside it. name is for
 // messages.
-func Compile(name string, src []byte) (*Pack, error) { return compile(name, src, nil) }
+func Compile(name string, src []byte) (*Pack, error) { return compile(name, src, nil, nil) }
 
 func readLimited(files fs.FS, name string, limit int64) ([]byte, error) {
 	info, err := fs.Stat(files, name)
@@ -126,13 +126,15 @@ func readLimited(files fs.FS, name string, limit int64) ([]byte, error) {
 	return fs.ReadFile(files, name)
 }
 
-func compile(name string, src []byte, files fs.FS) (*Pack, error) {
+// compile compiles a pack; files is its folder, packs the one with the folders of other
+// packs, which it may include.
+func compile(name string, src []byte, files, packs fs.FS) (*Pack, error) {
 	f, err := yaml.Parse(name, src)
 	if err != nil {
 		return nil, err
 	}
 	c := &compiler{
-		file: f, files: files, program: &Pack{keep: true, order: defaultOrder},
+		file: f, files: files, packs: packs, program: &Pack{keep: true, order: defaultOrder},
 		filters: filters(), tables: map[string]*table{}, groups: map[string]*yaml.Node{},
 		slots: map[string]int{}, declared: map[string]bool{}, uses: map[string]*use{},
 		keys: map[string]*parse.Key{}, unread: map[string]*yaml.Node{},
@@ -167,16 +169,11 @@ func (c *compiler) pack(y *yaml.Node) error {
 			p.nullLength |= 1 << len(t)
 		}
 	}
-	if err := c.loadTables(y.Get("lookups")); err != nil {
+	if err := c.include(y.Get("include")); err != nil {
 		return err
 	}
-	if n := y.Get("groups"); n != nil {
-		if n.Kind != yaml.Map {
-			return c.errorf(n, "groups is a mapping of names to steps")
-		}
-		for _, g := range n.Pairs {
-			c.groups[g.Key.Text] = g.Value
-		}
+	if err := c.parts(y); err != nil {
+		return err
 	}
 	if err := c.baseFields(y); err != nil {
 		return err
@@ -201,6 +198,54 @@ func (c *compiler) pack(y *yaml.Node) error {
 		return err
 	}
 	return c.settleKeys(y)
+}
+
+// parts loads what other packs can include: lookups and groups.
+func (c *compiler) parts(y *yaml.Node) error {
+	if err := c.loadTables(y.Get("lookups")); err != nil {
+		return err
+	}
+	if n := y.Get("groups"); n != nil {
+		if n.Kind != yaml.Map {
+			return c.errorf(n, "groups is a mapping of names to steps")
+		}
+		for _, g := range n.Pairs {
+			c.groups[g.Key.Text] = g.Value
+		}
+	}
+	return nil
+}
+
+// include makes the lookups and groups of other packs known. The pack's own ones of the
+// same name come after them and so replace them.
+func (c *compiler) include(y *yaml.Node) error {
+	names, err := c.strings(y)
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		if c.packs == nil || !fs.ValidPath(name) || strings.Contains(name, "/") {
+			return c.errorf(y, "there is no pack %q beside this one", name)
+		}
+		file := name + "/pack.yaml"
+		src, err := readLimited(c.packs, file, yaml.MaxSize)
+		if err != nil {
+			return c.errorf(y, "%v", err)
+		}
+		f, err := yaml.Parse(file, src)
+		if err != nil {
+			return err
+		}
+		own := c.files
+		if c.files, err = fs.Sub(c.packs, name); err == nil {
+			err = c.parts(f.Root)
+		}
+		if c.files = own; err != nil {
+			return err
+		}
+	}
+	clear(c.unread) // an included table need not be used
+	return nil
 }
 
 func (c *compiler) identity(y *yaml.Node) error {
@@ -365,7 +410,7 @@ func (c *compiler) settleKeys(y *yaml.Node) error {
 		clean := cleanPath(name)
 		for _, l := range c.keyed { // extension keys of CEF and LEEF lie together
 			if (l.kind == "cef" || l.kind == "leef") && !c.declared[name] {
-				clean = "extensions." + clean
+				clean = "extensions." + l.extension(clean)
 				break
 			}
 		}

@@ -53,6 +53,7 @@ type assign struct {
 	when    condFunc
 	eval    evalFunc
 	slot    int         // ≥ 0: nothing but this slot's value
+	kept    bool        // the slot's value stays among the vendor's fields as well
 	plain   bool        // no condition, no mode: copySlot may do it
 	text    bool        // the field takes any text
 	value   parse.Value // of a constant
@@ -297,6 +298,9 @@ func (c *compiler) maps(y *yaml.Node) ([]assign, error) {
 		var n *node
 		if a.eval, n, err = c.expr(val); err != nil {
 			return nil, err
+		}
+		if n.kind == nodePipe && n.text == "kept" && n.args[0].kind == nodeName {
+			n, a.kept = n.args[0], true
 		}
 		if n.kind == nodeName {
 			a.slot = c.slots[n.text]
@@ -557,6 +561,9 @@ func (s *state) match(t *textStep) bool {
 		case "drift":
 			if present(v) {
 				s.drift = "no pattern of the pack matches the text"
+				if !s.rec.Has(ecs.Message) {
+					s.rec.Set(ecs.Message, v)
+				}
 			}
 		}
 		return false
@@ -584,12 +591,16 @@ func (s *state) copySlot(a *assign) {
 		}
 		if a.text {
 			s.rec.Set(key, *v)
-			s.consume(a.slot)
+			if !a.kept {
+				s.consume(a.slot)
+			}
 			return
 		}
 	}
 	s.ntouched = 0
-	s.touch(a.slot)
+	if !a.kept {
+		s.touch(a.slot)
+	}
 	s.store(a, *v)
 }
 
