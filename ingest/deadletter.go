@@ -18,7 +18,8 @@ type DeadLetter struct {
 	// Raw is the message, or the item that was rejected. If it was longer than
 	// Config.MaxMessage, its first Config.KeepOversize bytes.
 	Raw []byte
-	// Length is the number of bytes that the message had.
+	// Length is the number of bytes that Raw had, or, where not all of them were kept,
+	// that the message had with its framing.
 	Length int64
 	// Category is the category of Err.
 	Category errcat.Category

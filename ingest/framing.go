@@ -21,10 +21,21 @@ type Splitter interface {
 	Scan(p []byte) (n int, ended bool)
 	// Message returns what of a frame is the message. The frame has all its bytes
 	// (Complete), all that came before the stream ended (AtEOF; perhaps none), or, as
-	// it is too long, only the first of them (TooLong). skip means that there is no
-	// message in it. An error means that the message is bad, as its category says.
-	Message(frame []byte, how FrameEnd) (msg []byte, skip bool, err error)
+	// it is too long, only the first of them (TooLong). An error means that the
+	// message is bad, as its category says. Message is called once for each frame, and
+	// for what is left, perhaps nothing, when the stream ends.
+	Message(frame []byte, how FrameEnd) (msg []byte, kind FrameKind, err error)
 }
+
+// FrameKind says what a frame is.
+type FrameKind uint8
+
+// The kinds of frames.
+const (
+	FrameMessage FrameKind = iota
+	FrameBlank             // a message without bytes that is left out, and counted in Stats.Skipped
+	FrameGap               // what stands between messages
+)
 
 // FrameEnd says how much of a frame there is.
 type FrameEnd uint8
@@ -65,9 +76,9 @@ type lines struct{ skipBlank bool }
 
 func (lines) Scan(p []byte) (int, bool) { return scanTo(p, '\n') }
 
-func (l lines) Message(frame []byte, how FrameEnd) ([]byte, bool, error) {
+func (l lines) Message(frame []byte, how FrameEnd) ([]byte, FrameKind, error) {
 	if how == AtEOF && len(frame) == 0 {
-		return nil, true, nil
+		return nil, FrameGap, nil
 	}
 	msg := frame
 	if n := len(msg); how == Complete && n > 0 && msg[n-1] == '\n' {
@@ -76,7 +87,10 @@ func (l lines) Message(frame []byte, how FrameEnd) ([]byte, bool, error) {
 	if n := len(msg); how != TooLong && n > 0 && msg[n-1] == '\r' {
 		msg = msg[:n-1]
 	}
-	return msg, len(msg) == 0 && l.skipBlank, nil
+	if len(msg) == 0 && l.skipBlank {
+		return nil, FrameBlank, nil
+	}
+	return msg, FrameMessage, nil
 }
 
 func scanTo(p []byte, end byte) (int, bool) {
@@ -94,14 +108,14 @@ type nul struct{}
 
 func (nul) Scan(p []byte) (int, bool) { return scanTo(p, 0) }
 
-func (nul) Message(frame []byte, how FrameEnd) ([]byte, bool, error) {
-	switch how {
-	case Complete:
-		return frame[:len(frame)-1], false, nil
-	case AtEOF:
-		return frame, len(frame) == 0, nil
+func (nul) Message(frame []byte, how FrameEnd) ([]byte, FrameKind, error) {
+	switch {
+	case how == Complete:
+		frame = frame[:len(frame)-1]
+	case how == AtEOF && len(frame) == 0:
+		return nil, FrameGap, nil
 	}
-	return frame, false, nil
+	return frame, FrameMessage, nil
 }
 
 // Whole makes one message of the whole stream, also of an empty one.
@@ -111,7 +125,9 @@ type whole struct{}
 
 func (whole) Scan(p []byte) (int, bool) { return len(p), false }
 
-func (whole) Message(frame []byte, _ FrameEnd) ([]byte, bool, error) { return frame, false, nil }
+func (whole) Message(frame []byte, _ FrameEnd) ([]byte, FrameKind, error) {
+	return frame, FrameMessage, nil
+}
 
 // OctetCounting reads RFC 6587: the length of the message in decimal, a space, the
 // message. Line ends between messages are skipped. Where a length should be and is
@@ -133,6 +149,7 @@ type octetMode uint8
 
 const (
 	octetStart octetMode = iota // before the length field
+	octetGap                    // in line ends before it
 	octetCount                  // in it
 	octetBody
 	octetBad // up to the next LF
@@ -147,10 +164,15 @@ func (o *octets) Scan(p []byte) (int, bool) {
 	i := 0
 	for i < len(p) {
 		switch o.mode {
+		case octetGap:
+			if c := p[i]; c != '\n' && c != '\r' {
+				return i, true
+			}
+			i++
 		case octetStart:
 			switch c := p[i]; {
 			case c == '\n' || c == '\r':
-				i++
+				o.mode = octetGap
 			case c >= '1' && c <= '9':
 				o.mode, o.digits, o.count = octetCount, 1, int64(c-'0')
 				i++
@@ -186,26 +208,25 @@ func (o *octets) Scan(p []byte) (int, bool) {
 	return i, false
 }
 
-func (o *octets) Message(frame []byte, how FrameEnd) ([]byte, bool, error) {
+func (o *octets) Message(frame []byte, how FrameEnd) ([]byte, FrameKind, error) {
 	mode, left := o.mode, o.left
 	*o = octets{}
-	msg := bytes.TrimLeft(frame, "\r\n")
 	switch mode {
 	case octetBody:
-		if i := bytes.IndexByte(msg, ' '); i >= 0 {
-			msg = msg[i+1:]
+		if i := bytes.IndexByte(frame, ' '); i >= 0 {
+			frame = frame[i+1:]
 		}
 		if left > 0 {
-			return msg, false, errOctetShort
+			return frame, FrameMessage, errOctetShort
 		}
-		return msg, false, nil
+		return frame, FrameMessage, nil
 	case octetBad:
 		if how == Complete {
-			msg = bytes.TrimRight(msg, "\r\n")
+			frame = bytes.TrimRight(frame, "\r\n")
 		}
-		return msg, false, errOctetCount
+		return frame, FrameMessage, errOctetCount
 	case octetCount:
-		return msg, false, errOctetShort
+		return frame, FrameMessage, errOctetShort
 	}
-	return nil, true, nil
+	return nil, FrameGap, nil
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 
 	"github.com/penstock-dev/penstock/errcat"
+	"github.com/penstock-dev/penstock/internal/scan"
 )
 
 // JSONValues reads JSON values one after the other, with or without white space (or
@@ -22,11 +23,12 @@ type jsonValues struct {
 type jsonMode uint8
 
 const (
-	jsonBetween jsonMode = iota
-	jsonNested           // within brackets, outside of strings
-	jsonString           // in a string
-	jsonScalar           // in a number or a literal
-	jsonBad              // up to the next LF
+	jsonStart  jsonMode = iota
+	jsonGap             // in white space before a value
+	jsonNested          // within brackets, outside of strings
+	jsonString          // in a string
+	jsonScalar          // in a number or a literal
+	jsonBad             // up to the next LF
 )
 
 var (
@@ -50,10 +52,15 @@ func (j *jsonValues) Scan(p []byte) (int, bool) {
 	i := 0
 	for i < len(p) {
 		switch j.mode {
-		case jsonBetween:
+		case jsonGap:
+			if !isJSONSpace(p[i]) {
+				return i, true
+			}
+			i++
+		case jsonStart:
 			switch c := p[i]; {
 			case isJSONSpace(c):
-				i++
+				j.mode = jsonGap
 			case c == '{' || c == '[':
 				j.mode, j.depth = jsonNested, 1
 				i++
@@ -90,11 +97,11 @@ func (j *jsonValues) Scan(p []byte) (int, bool) {
 				i++
 				continue
 			}
-			n := endOfString(p[i:])
-			i += n
-			if i == len(p) {
-				return i, false
+			n := scan.IndexAny2(p[i:], '"', '\\')
+			if n < 0 {
+				return len(p), false
 			}
+			i += n
 			if p[i] == '\\' {
 				j.escaped = true
 				i++
@@ -123,30 +130,19 @@ func (j *jsonValues) Scan(p []byte) (int, bool) {
 	return i, false
 }
 
-// endOfString returns the index of the first quote or backslash in p, or len(p).
-func endOfString(p []byte) int {
-	for i, c := range p {
-		if c == '"' || c == '\\' {
-			return i
-		}
-	}
-	return len(p)
-}
-
-func (j *jsonValues) Message(frame []byte, how FrameEnd) ([]byte, bool, error) {
+func (j *jsonValues) Message(frame []byte, how FrameEnd) ([]byte, FrameKind, error) {
 	mode := j.mode
 	*j = jsonValues{}
-	msg := bytes.TrimLeft(frame, " \r\n\t\x1e")
-	if how != TooLong {
-		msg = bytes.TrimRight(msg, " \r\n\t\x1e")
-	}
 	switch {
-	case mode == jsonBetween:
-		return nil, true, nil
+	case mode == jsonStart || mode == jsonGap:
+		return nil, FrameGap, nil
 	case mode == jsonBad:
-		return msg, false, errJSONStart
+		if how != TooLong {
+			frame = bytes.TrimRight(frame, " \r\n\t\x1e")
+		}
+		return frame, FrameMessage, errJSONStart
 	case how == AtEOF && mode != jsonScalar:
-		return msg, false, errJSONShort
+		return frame, FrameMessage, errJSONShort
 	}
-	return msg, false, nil
+	return frame, FrameMessage, nil
 }

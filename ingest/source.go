@@ -80,7 +80,7 @@ const (
 type Fault struct {
 	Msg    int   // index in Msgs; Faults are in ascending order
 	Err    error // its category says why
-	Length int64 // bytes that the message had, if more than were kept; else 0
+	Length int64 // bytes that the message had, its framing included, if more than were kept; else 0
 }
 
 // Add copies m.Raw into the chunk and appends the message. It reports false, and does

@@ -211,27 +211,31 @@ func (c *copier) frame(how FrameEnd) {
 		how = TooLong
 		frame = frame[:min(len(frame), keep)]
 	}
-	msg, skip, err := c.splitter.Message(frame, how)
-	if how == TooLong {
-		skip, err = false, errOversize
-	} else if len(msg) > c.limits.MaxMessage {
-		length, err = int64(len(msg)), errOversize
-		msg = msg[:keep]
-	} else {
-		length = 0
-	}
-	if skip {
-		if len(frame) > 0 && how == Complete {
+	msg, kind, err := c.splitter.Message(frame, how)
+	switch {
+	case kind != FrameMessage:
+		if kind == FrameBlank {
 			c.chunk.Skipped++
 		}
-	} else {
-		if err != nil {
-			c.chunk.Faults = append(c.chunk.Faults, Fault{len(c.chunk.Msgs), err, length})
-		}
+	case how == TooLong:
+		c.bad(msg, errOversize, length)
+	case len(msg) > c.limits.MaxMessage:
+		// As much as would have been kept if the frame had not fitted into the chunk.
+		head := max(cap(frame)-cap(msg), 0)
+		c.bad(msg[:min(max(keep-head, 0), len(msg))], errOversize, length)
+	case err != nil:
+		c.bad(msg, err, 0)
+	default:
 		c.chunk.Msgs = append(c.chunk.Msgs, parse.Message{Raw: msg, Origin: c.Origin, Offset: c.pos, Received: c.now})
 	}
 	c.pos += int64(c.scanned-c.start) + c.passed
 	c.start, c.passed = c.scanned, 0
+}
+
+// bad adds a message that must not be parsed.
+func (c *copier) bad(raw []byte, err error, length int64) {
+	c.chunk.Faults = append(c.chunk.Faults, Fault{len(c.chunk.Msgs), err, length})
+	c.chunk.Msgs = append(c.chunk.Msgs, parse.Message{Raw: raw, Origin: c.Origin, Offset: c.pos, Received: c.now})
 }
 
 // end takes what is left when the stream ends with err.
