@@ -35,10 +35,27 @@ type DeriveOptions struct {
 // sets nothing that would be a guess.
 //
 // It is safe for concurrent use, each call on a record of its own.
-type Deriver struct{ o DeriveOptions }
+type Deriver struct {
+	o DeriveOptions
+	// What each rule starts from: most events have none of it.
+	sides                    [len(endpoints)]*parse.KeySet
+	flow, times, urls, paths *parse.KeySet
+}
 
 // NewDeriver returns a Deriver.
-func NewDeriver(o DeriveOptions) *Deriver { return &Deriver{o} }
+func NewDeriver(o DeriveOptions) *Deriver {
+	d := &Deriver{
+		o:     o,
+		flow:  parse.NewKeySet(ecs.SourceIP, ecs.DestinationIP, ecs.NetworkTransport, ecs.NetworkIANANumber),
+		times: parse.NewKeySet(ecs.EventStart, ecs.EventEnd),
+		urls:  parse.NewKeySet(ecs.URLOriginal, ecs.URLFull),
+		paths: parse.NewKeySet(ecs.FilePath, ecs.ProcessExecutable, ecs.ProcessParentExecutable),
+	}
+	for i, e := range endpoints {
+		d.sides[i] = parse.NewKeySet(e.address, e.ip, e.domain)
+	}
+	return d
+}
 
 // Process derives and keeps every event. It meets the pipeline's Stage interface.
 func (d *Deriver) Process(_ *parse.Message, r *parse.Record) (bool, error) {
@@ -61,6 +78,9 @@ var endpoints = [...]endpoint{
 // Derive sets what follows from r's fields.
 func (d *Deriver) Derive(r *parse.Record) {
 	for i := range endpoints {
+		if !r.HasAny(d.sides[i]) {
+			continue
+		}
 		e := &endpoints[i]
 		switch a, ip := r.Get(e.address), r.Get(e.ip); {
 		case a.IsZero() && ip.IsZero():
@@ -79,12 +99,16 @@ func (d *Deriver) Derive(r *parse.Record) {
 			}
 		}
 	}
-	d.network(r)
-	duration(r)
-	if !d.o.NoURLParts {
+	if r.HasAny(d.flow) {
+		d.network(r)
+	}
+	if r.HasAny(d.times) {
+		duration(r)
+	}
+	if !d.o.NoURLParts && r.HasAny(d.urls) {
 		urlParts(r)
 	}
-	if !d.o.NoFileParts {
+	if !d.o.NoFileParts && r.HasAny(d.paths) {
 		pathParts(r, ecs.FilePath, ecs.FileName, ecs.FileExtension, ecs.FileDirectory)
 		pathParts(r, ecs.ProcessExecutable, ecs.ProcessName, ecs.None, ecs.None)
 		pathParts(r, ecs.ProcessParentExecutable, ecs.ProcessParentName, ecs.None, ecs.None)

@@ -1,0 +1,39 @@
+package parse
+
+// KeySet is a small constant set of keys that records are asked for as a whole. It is
+// safe for concurrent use.
+type KeySet struct {
+	words []keyWord
+}
+
+type keyWord struct {
+	index int
+	mask  uint64
+}
+
+// NewKeySet returns the set of the given keys.
+func NewKeySet(keys ...Key) *KeySet {
+	s := &KeySet{}
+next:
+	for _, k := range keys {
+		w, bit := int(k>>6), uint64(1)<<(k&63)
+		for i := range s.words {
+			if s.words[i].index == w {
+				s.words[i].mask |= bit
+				continue next
+			}
+		}
+		s.words = append(s.words, keyWord{w, bit})
+	}
+	return s
+}
+
+// HasAny reports whether a field of the set is set.
+func (r *Record) HasAny(s *KeySet) bool {
+	for i := range s.words {
+		if w := &s.words[i]; w.index < len(r.present) && r.present[w.index]&w.mask != 0 {
+			return true
+		}
+	}
+	return false
+}
