@@ -4,20 +4,22 @@ package arena
 
 const (
 	firstBlock = 1 << 10
-	// keepLimit bounds what Reset keeps, so that one huge event does not pin its
+	// What Reset keeps is bounded, so that one huge event does not pin its
 	// memory for the life of a pool.
-	keepLimit = 1 << 20
+	keepLimit  = 1 << 20 // bytes
+	keepValues = 1 << 15
 )
 
 // Bytes hands out byte slices that stay valid until Reset. Each result is capped
 // at its length, so an append to it cannot reach its neighbour.
 // The zero value is ready to use.
 type Bytes struct {
-	block []byte // allocated so far in the current block: block[:len]
-	used  int    // bytes in full blocks since the last Reset
+	full  graveyard // blocks left behind, where they are overwritten
+	block []byte    // allocated so far in the current block: block[:len]
+	used  int       // bytes in full blocks since the last Reset
 }
 
-// Alloc returns n bytes of unspecified content.
+// Alloc returns n bytes of unspecified content. It panics if n is negative.
 func (a *Bytes) Alloc(n int) []byte {
 	if cap(a.block)-len(a.block) < n {
 		a.grow(n)
@@ -71,6 +73,7 @@ func (a *Bytes) Len() int { return a.used + len(a.block) }
 
 func (a *Bytes) grow(n int) {
 	a.used += len(a.block)
+	a.full.add(a.block)
 	size := max(2*cap(a.block), firstBlock, n)
 	a.block = make([]byte, 0, size)
 }
@@ -78,15 +81,16 @@ func (a *Bytes) grow(n int) {
 // Reset makes all memory available again. Every slice handed out before is invalid.
 func (a *Bytes) Reset() {
 	a.used = 0
+	a.full.poison()
+	poison(a.block)
 	if cap(a.block) > keepLimit {
 		a.block = nil
 		return
 	}
-	poison(a.block)
 	a.block = a.block[:0]
 }
 
-// Slices hands out slices of T in the same way.
+// Slices hands out slices of T in the same way. The zero value is ready to use.
 type Slices[T any] struct{ block []T }
 
 // Alloc returns n zeroed values, valid until Reset.
@@ -101,12 +105,13 @@ func (a *Slices[T]) Alloc(n int) []T {
 	return s
 }
 
-// Reset makes all memory available again and lets go of what the values held.
+// Reset makes all memory available again and lets go of what the values held. Every slice
+// handed out before is invalid.
 func (a *Slices[T]) Reset() {
-	if cap(a.block) > keepLimit/32 {
+	clear(a.block)
+	if cap(a.block) > keepValues {
 		a.block = nil
 		return
 	}
-	clear(a.block)
 	a.block = a.block[:0]
 }
