@@ -89,8 +89,10 @@ Formats and the native names that they give:
 	        Sets log.syslog.*, @timestamp and the fields named by host ('none' for none).
 	        A message without header is passed on as it is, unless required.
 	json:   {as: PREFIX}     paths: a.b.c, a[0].b, a[].b (a list), a."b.c"
-	cef:    {}               cef.version .vendor .product .device_version .class_id .name .severity,
-	        extension keys as on the wire; label("Rule Name") finds csN by csNLabel
+	cef:    {names: wire}    cef.version .vendor .product .device_version .class_id .name .severity,
+	        extension keys as on the wire; label("Rule Name") finds csN by csNLabel. names: long
+	        also reads the long names of the CEF dictionary as the short ones (sourceAddress
+	        as src), and keeps by the long name what no field took
 	leef:   {}               leef.version .vendor .product .device_version .class_id, attributes
 	kv:     {preset: fortinet|sophos|sonicwall|watchguard|checkpoint|juniper|logfmt|iptables|auditd,
 	         pairs: ' ', keys: '=', quotes: '"', escapes: backslash|c|doubled|none, bare: stray|true|empty,

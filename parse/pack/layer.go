@@ -5,6 +5,7 @@ import (
 	"slices"
 	"sort"
 	"strings"
+	"sync"
 
 	"github.com/penstock-dev/penstock/errcat"
 	"github.com/penstock-dev/penstock/internal/yaml"
@@ -39,9 +40,10 @@ type layer struct {
 	keys       *parse.Keys
 	kv         *kv.Format
 	split      []string
-	header     []int       // slots of a header's parts
-	lists      []int       // slots of paths that collect a list
-	containers []parse.Key // where keys without a slot go, by the kernel's node number
+	header     []int             // slots of a header's parts
+	lists      []int             // slots of paths that collect a list
+	containers []parse.Key       // where keys without a slot go, by the kernel's node number
+	long       map[string][]byte // CEF: long names of the dictionary's short keys; nil: not wanted
 	wanted     func(name string) (native string, ok bool)
 }
 
@@ -98,9 +100,7 @@ func (c *compiler) layer(kind string, y *yaml.Node) (*layer, error) {
 			c.keyed = append(c.keyed, l)
 		}
 	case "cef", "leef":
-		if err = c.known(y, common...); err == nil {
-			c.cefLayer(l)
-		}
+		err = c.cefLayer(l, y, common)
 	case "kv":
 		err = c.kvLayer(l, y, common)
 	case "csv":
@@ -268,7 +268,21 @@ func (c *compiler) kvLayer(l *layer, y *yaml.Node, common []string) error {
 
 var cefNames = []string{"version", "vendor", "product", "device_version", "class_id", "name", "severity"}
 
-func (c *compiler) cefLayer(l *layer) {
+func (c *compiler) cefLayer(l *layer, y *yaml.Node, common []string) error {
+	if l.kind == "cef" {
+		common = append(common, "names")
+	}
+	if err := c.known(y, common...); err != nil {
+		return err
+	}
+	if n := y.Get("names"); n != nil {
+		if n.Text != "wire" && n.Text != "long" {
+			return c.errorf(n, "names is wire or long, not %q", n.Text)
+		}
+		if n.Text == "long" {
+			l.long = cefLong()
+		}
+	}
 	for _, n := range cefNames {
 		l.header = append(l.header, c.declare(l.kind+"."+n))
 	}
@@ -279,6 +293,38 @@ func (c *compiler) cefLayer(l *layer) {
 	} else {
 		l.run = runLEEF
 	}
+	return nil
+}
+
+// cefLong returns the long names of the CEF dictionary's short keys: src is
+// sourceAddress.
+var cefLong = sync.OnceValue(func() map[string][]byte {
+	long := map[string][]byte{}
+	for e := range cef.Dictionary() {
+		if e.Key != e.FullName {
+			long[e.Key] = []byte(e.FullName)
+		}
+	}
+	return long
+})
+
+// extension is the name under which an extension key is kept.
+func (l *layer) extension(key string) string {
+	if n, ok := l.long[key]; ok {
+		return string(n)
+	}
+	return key
+}
+
+// withLong adds the long names of keys, for the same slots, unless the pack itself
+// asks for them.
+func (l *layer) withLong(names []string, slots []int) ([]string, []int) {
+	for i, key := range names[:len(names):len(names)] {
+		if n := l.extension(key); n != key && !slices.Contains(names, n) {
+			names, slots = append(names, n), append(slots, slots[i])
+		}
+	}
+	return names, slots
 }
 
 func runCEF(s *state, l *layer, text []byte) error {
@@ -301,6 +347,13 @@ func runCEF(s *state, l *layer, text []byte) error {
 	rest := len(s.frame.Rest)
 	err = st.cef.Read(ext, &s.frame)
 	s.place(l, rest)
+	if l.long != nil {
+		for i := rest; i < len(s.frame.Rest); i++ {
+			if n, ok := l.long[string(s.frame.Rest[i].Key)]; ok {
+				s.frame.Rest[i].Key = n
+			}
+		}
+	}
 	return err
 }
 
@@ -545,6 +598,9 @@ func (c *compiler) finishLayers() error {
 				}
 			}
 		default:
+			if l.long != nil {
+				names, slots = l.withLong(names, slots)
+			}
 			k, err := parse.NewKeys(names, slots)
 			if err != nil {
 				return c.errorf(l.y, "%v", err)
