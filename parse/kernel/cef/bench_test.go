@@ -1,6 +1,7 @@
 package cef
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/penstock-dev/penstock/internal/arena"
@@ -57,6 +58,17 @@ func extension(l string) string {
 func BenchmarkRead(b *testing.B) {
 	b.Run("slots", func(b *testing.B) { benchmarkRead(b, extension(line), true) })
 	b.Run("rest", func(b *testing.B) { benchmarkRead(b, extension(line), false) })
+	b.Run("escapes", func(b *testing.B) {
+		benchmarkRead(b, strings.NewReplacer("item=", `item\=`, "lang=", `lang\=`, "matched a", `matched\n a`).Replace(extension(line)), true)
+	})
+	b.Run("plain", func(b *testing.B) {
+		ext := extension(line)
+		b.SetBytes(int64(len(ext)))
+		b.ReportAllocs()
+		for b.Loop() {
+			plainPairs(ext)
+		}
+	})
 }
 
 func BenchmarkHeader(b *testing.B) {

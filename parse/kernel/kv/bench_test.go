@@ -1,6 +1,7 @@
 package kv
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/penstock-dev/penstock/internal/arena"
@@ -66,4 +67,45 @@ func BenchmarkRead(b *testing.B) {
 	b.Run("fortinet", func(b *testing.B) { benchmarkRead(b, fast, traffic, true) })
 	b.Run("fortinet-rest", func(b *testing.B) { benchmarkRead(b, fast, traffic, false) })
 	b.Run("fortinet-general", func(b *testing.B) { benchmarkRead(b, general, traffic, true) })
+	b.Run("fortinet-plain", func(b *testing.B) {
+		b.SetBytes(int64(len(traffic)))
+		b.ReportAllocs()
+		for b.Loop() {
+			plainMap(traffic)
+		}
+	})
+	b.Run("sonicwall", func(b *testing.B) { benchmarkRead(b, compile(b, SonicWall()), traffic, true) })
+	b.Run("checkpoint", func(b *testing.B) {
+		s := strings.NewReplacer("=", ":", " ", "; ").Replace(strings.ReplaceAll(traffic, "office to internet", "office"))
+		benchmarkRead(b, compile(b, CheckPoint()), "["+s+"]", true)
+	})
+	b.Run("auditd", func(b *testing.B) { benchmarkRead(b, compile(b, Auditd()), syscall, true) })
+}
+
+const syscall = `type=SYSCALL msg=audit(1767604442.118:9041): arch=c000003e syscall=59 success=yes exit=0 a0=55d1c8a3b2c0 a1=55d1c8a3b300 a2=55d1c8a3a010 a3=8 items=2 ppid=4181 pid=4182 auid=1000 uid=0 gid=0 euid=0 suid=0 fsuid=0 egid=0 sgid=0 fsgid=0 tty=pts0 ses=3 comm="id" exe="/usr/bin/id" subj=unconfined key=(null)`
+
+// plainMap is what one writes at first: a map, strings, one byte at a time.
+func plainMap(s string) map[string]string {
+	m := map[string]string{}
+	for s != "" {
+		s = strings.TrimLeft(s, " ")
+		k, rest, ok := strings.Cut(s, "=")
+		if !ok {
+			break
+		}
+		if strings.HasPrefix(rest, `"`) {
+			i := 1
+			for i < len(rest) && rest[i] != '"' {
+				if rest[i] == '\\' {
+					i++
+				}
+				i++
+			}
+			i = min(i, len(rest))
+			m[k], s = strings.ReplaceAll(rest[1:i], `\"`, `"`), rest[min(i+1, len(rest)):]
+			continue
+		}
+		m[k], s, _ = strings.Cut(rest, " ")
+	}
+	return m
 }

@@ -56,7 +56,7 @@ func (r *Reader) fast(s *scanner, f *parse.Frame) (pairs int, err error) {
 			}
 			v = parse.BytesValue(b[i:end:end])
 		}
-		for next < len(b) && b[next] <= ' ' && s.f.class[b[next]]&(isSep|isBlank) != 0 {
+		for next < len(b) && b[next] <= ' ' && s.f.class[b[next]]&isBlank != 0 {
 			next++
 		}
 		nextSlot, nextEq := -1, -1

@@ -61,7 +61,7 @@ func TestDialects(t *testing.T) {
 		{"quotes inside of quotes", Fortinet(), `msg="user "bob" logged in" id=7`, []pair{{"msg", `user "bob" logged in`}, {"id", "7"}}, 0, ""},
 		{"quotes at the end", Fortinet(), `a="x="y"" b=1`, []pair{{"a", `x="y"`}, {"b", "1"}}, 0, ""},
 		{"a quote that is not closed", Fortinet(), `a="x b="y" c=1`, []pair{{"a", `x b="y`}, {"c", "1"}}, 0, ""},
-		{"no space behind a quote", Fortinet(), `a="x"b="y"`, []pair{{"a", "x"}, {"b", "y"}}, 0, ""},
+		{"no space behind a quote", Fortinet(), `a="x"bc="y" d=1`, []pair{{"a", "x"}, {"bc", "y"}, {"d", "1"}}, 0, ""},
 		{"quote within a bare value", Fortinet(), `a=x"y z" b=1`, []pair{{"a", `x"y`}, {"b", "1"}}, 1, ""},
 		{"stray words", Options{KeepStray: true}, `one two a=1 three b="x y" four`, []pair{{"a", "1"}, {"b", "x y"}}, 4, "one two three four"},
 		{"stray quoted text", Options{KeepStray: true}, `"k=v w" a=1`, []pair{{"a", "1"}}, 1, `"k=v w"`},

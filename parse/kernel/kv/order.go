@@ -13,6 +13,7 @@ import (
 // and only makes them come sooner.
 type order struct {
 	keys    *parse.Keys
+	sep     byte // stands behind a key
 	prev    int32
 	entries [orderSize + 1]orderEntry // 0 is the start of an event
 }
@@ -32,23 +33,23 @@ type orderEntry struct {
 	next        int32 // which followed last time
 }
 
-func newOrder(keys *parse.Keys) *order {
+func newOrder(keys *parse.Keys, sep byte) *order {
 	if keys == nil {
 		keys, _ = parse.NewKeys(nil, nil)
 	}
-	return &order{keys: keys}
+	return &order{keys: keys, sep: sep}
 }
 
 // begin tells that an event starts.
 func (o *order) begin() { o.prev = 0; o.keys.Begin() }
 
-// guess reports whether the key that should come next stands at b[s:], a '=' behind
-// it. n is then its length, else 0.
+// guess reports whether the key that should come next stands at b[s:], the
+// separator behind it. n is then its length, else 0.
 func (o *order) guess(b []byte, s int) (n, slot int) {
 	g := o.entries[o.prev].next
 	e := &o.entries[g]
 	n = int(e.n)
-	if s+8 > len(b) || s+n >= len(b) || b[s+n] != '=' {
+	if s+8 > len(b) || s+n >= len(b) || b[s+n] != o.sep {
 		return 0, -1
 	}
 	w := binary.LittleEndian.Uint64(b[s:])

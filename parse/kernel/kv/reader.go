@@ -23,7 +23,7 @@ const maxKeptRuns = 1024
 // NewReader returns a Reader that finds the slots of native keys in keys, which it
 // uses alone from now on. With nil every key is without a slot.
 func (f *Format) NewReader(keys *parse.Keys) *Reader {
-	return &Reader{format: f, order: newOrder(keys)}
+	return &Reader{format: f, order: newOrder(keys, f.opts.KeySeparators[0])}
 }
 
 // Stray returns what belonged to no pair in the text that was read last: how many
@@ -47,6 +47,7 @@ func (r *Reader) Read(data []byte, f *parse.Frame) error {
 	r.runs = r.runs[:0]
 	r.order.begin()
 	s := newScanner(r.format, data)
+	s.order = r.order
 	pairs, err := 0, error(nil)
 	if r.format.fast {
 		pairs, err = r.fast(&s, f)
@@ -97,7 +98,11 @@ func (r *Reader) read(s *scanner, f *parse.Frame) (pairs int, err error) {
 		if len(key) > parse.MaxKeyLength {
 			return pairs, fail(errcat.Oversize, s.keyStart, "a key is longer than the limit")
 		}
-		if !f.Put(r.order.find(key), 0, key, v) {
+		slot := s.slot
+		if !s.known {
+			slot = r.order.find(key)
+		}
+		if !f.Put(slot, 0, key, v) {
 			return pairs, fail(errcat.Oversize, s.keyStart, "more keys without a slot than the limit")
 		}
 	}

@@ -37,6 +37,9 @@ type scanner struct {
 	quoted   byte // the quote of the value, or 0
 	err      error
 	keyStart int // where the pair begins
+	order    *order
+	known    bool // order expected the key, whose slot follows
+	slot     int
 }
 
 func newScanner(f *Format, b []byte) scanner {
@@ -71,6 +74,14 @@ func (s *scanner) to(i int, classes uint8) int {
 	return i
 }
 
+// toSep is to(i, isSep).
+func (s *scanner) toSep(i int) int {
+	if len(s.f.opts.PairSeparators) == 1 {
+		return indexFrom(s.b[:s.end], i, s.f.opts.PairSeparators[0])
+	}
+	return s.to(i, isSep)
+}
+
 // over returns the first index in b[i:end] whose byte has none of the classes, or end.
 func (s *scanner) over(i int, classes uint8) int {
 	b := s.b[:s.end]
@@ -101,6 +112,14 @@ func (s *scanner) step() token {
 		s.p = s.over(s.p, isSep|isBlank)
 	}
 	start := s.p
+	if s.order != nil {
+		var n int
+		if n, s.slot = s.order.guess(b[:s.end], start); n > 0 {
+			s.known, s.keyStart, s.key = true, start, [2]int{start, start + n}
+			return s.readValue(start + n + 1)
+		}
+		s.known = false
+	}
 	if f.class[b[start]]&isQuote != 0 {
 		// A quoted text of its own, if it has an end.
 		if k := bytes.IndexByte(b[start+1:s.end], b[start]); k >= 0 {
@@ -177,7 +196,7 @@ func (s *scanner) readValue(i int) token {
 	if f.opts.UnquotedSpaces {
 		end = s.spacedEnd(i)
 	} else {
-		end = s.to(i, isSep)
+		end = s.toSep(i)
 	}
 	s.p = end
 	i, end = s.trim(i, end)
@@ -190,7 +209,12 @@ func (s *scanner) readValue(i int) token {
 func (s *scanner) spacedEnd(lo int) int {
 	f, b := s.f, s.b
 	for i := lo; ; {
-		eq := s.to(i, isKeySep)
+		var eq int
+		if len(f.opts.KeySeparators) == 1 {
+			eq = indexFrom(b[:s.end], i, f.opts.KeySeparators[0])
+		} else {
+			eq = s.to(i, isKeySep)
+		}
 		if eq == s.end {
 			return s.end
 		}
