@@ -68,18 +68,18 @@ func (m *matcher) borrow() *scratch {
 }
 
 // take adds a capture.
-func (m *matcher) take(sp span) {
-	if m.n < fewCaptures {
-		m.few[m.n] = sp
-		m.n++
-		return
+func (m *matcher) take(start, end int, slot, num uint32) {
+	if n := uint(m.n); n < fewCaptures {
+		m.few[n] = span{uint32(start), uint32(end), slot, num}
+	} else {
+		m.takeAside(span{uint32(start), uint32(end), slot, num})
 	}
-	m.takeAside(sp)
+	m.n++
 }
 
+//go:noinline
 func (m *matcher) takeAside(sp span) {
 	m.borrow().caps[m.n-fewCaptures] = sp
-	m.n++
 }
 
 // Match finds the pattern that text matches and returns its ID. The captures of that
@@ -191,7 +191,7 @@ func (m *matcher) walk(at int32, pos int) bool {
 			}
 			m.fuel -= (end - pos) >> 4
 			if end > pos && n.slot >= 0 {
-				m.take(span{uint32(pos), uint32(end), uint32(n.slot), 0})
+				m.take(pos, end, uint32(n.slot), 0)
 			}
 			at, pos = lit.next, after
 			continue
@@ -277,7 +277,12 @@ func (m *matcher) walk(at int32, pos int) bool {
 			end += size
 		}
 		if end > pos && n.slot >= 0 {
-			m.take(span{uint32(pos), uint32(end), uint32(n.slot) | mark, num})
+			if i := uint(m.n); i < fewCaptures { // take, without a call
+				m.few[i] = span{uint32(pos), uint32(end), uint32(n.slot) | mark, num}
+				m.n++
+			} else {
+				m.take(pos, end, uint32(n.slot)|mark, num)
+			}
 		}
 		pos = end
 	literal:
@@ -412,7 +417,7 @@ func (m *matcher) search(n *node, pos int) bool {
 func (m *matcher) leave(n *node, start, end int, next int32, pos int) bool {
 	had := m.n
 	if end > start && n.slot >= 0 {
-		m.take(span{uint32(start), uint32(end), uint32(n.slot), 0})
+		m.take(start, end, uint32(n.slot), 0)
 	}
 	if m.run(next, pos) {
 		return true
