@@ -170,7 +170,7 @@ func (w *walker) template(at, end int) (int, error) {
 		return 0, w.fail(errcat.SchemaViolation, at, "a template outside of the chunk")
 	}
 	size := int(le.Uint32(w.data[def+20:]))
-	if size > len(w.data)-def-templateHeader {
+	if size < 0 || size > len(w.data)-def-templateHeader {
 		return 0, w.fail(errcat.SchemaViolation, def, "a template that reaches beyond its chunk")
 	}
 	if def == p {
@@ -188,7 +188,7 @@ func (w *walker) template(at, end int) (int, error) {
 	}
 	n := int(le.Uint32(w.data[p:]))
 	p += 4
-	if n > (end-p)/4 {
+	if n < 0 || n > (end-p)/4 {
 		return 0, w.fail(errcat.SchemaViolation, p-4, "more values than the record has room for")
 	}
 	if w.tokens += n; w.tokens > maxTokens {

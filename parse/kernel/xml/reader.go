@@ -40,7 +40,8 @@ type Reader struct {
 	gen    uint32
 	seed   maphash.Seed
 
-	win windows
+	win  windows
+	slow bool // for tests: read everything by the Decoder
 }
 
 // node is an element that has a place in the wanted paths.

@@ -1,7 +1,6 @@
 package xml
 
 import (
-	"encoding/binary"
 	"fmt"
 	"slices"
 	"strconv"
@@ -194,7 +193,7 @@ func (r *Reader) leaf(f *parse.Frame) (v parse.Value, plain bool, err error) {
 		return parse.StringValue(""), true, nil
 	}
 	// One plain text and the end tag that fits is what nearly every leaf looks like.
-	if data, i := d.data, d.pos; i < len(data) {
+	if data, i := d.data, d.pos; i < len(data) && !r.slow {
 		j := indexText(data, i)
 		name := d.stack[len(d.stack)-1]
 		n := int(name.end - name.start)
@@ -238,7 +237,17 @@ func (r *Reader) keep(f *parse.Frame, slot int, parent int32, key []byte, v pars
 func (r *Reader) system(f *parse.Frame) error {
 	d, w := &r.d, &r.win
 	depth := len(d.stack)
-	for {
+	if d.empty {
+		d.empty, d.pop = false, true
+		return nil
+	}
+	for step := 0; ; {
+		for more := true; more; {
+			var err error
+			if step, more, err = r.plainSystem(f, step); err != nil {
+				return err
+			}
+		}
 		if more, err := r.within(depth); !more {
 			return err
 		}
@@ -313,7 +322,9 @@ func (r *Reader) eventData(f *parse.Frame) error {
 		return nil
 	}
 	for n := 1; ; n++ {
-		if key, v, ok := d.plainData(); ok {
+		if r.slow {
+			// no short cut
+		} else if key, v, ok := d.plainData(); ok {
 			if err := r.keep(f, keys.Slot(key), ParentEventData, key, v); err != nil {
 				return err
 			}
@@ -345,42 +356,6 @@ func (r *Reader) eventData(f *parse.Frame) error {
 			return err
 		}
 	}
-}
-
-const (
-	dataOpen  = 'a'<<56 | 'N'<<48 | ' '<<40 | 'a'<<32 | 't'<<24 | 'a'<<16 | 'D'<<8 | '<' // the text <Data Na
-	dataOpen2 = '='<<16 | 'e'<<8 | 'm'                                                   // me=
-	dataClose = '>'<<48 | 'a'<<40 | 't'<<32 | 'a'<<24 | 'D'<<16 | '/'<<8 | '<'           // </Data>
-)
-
-// plainData reads an element that is exactly <Data Name="key">text</Data>, in either
-// quotes, without references: what almost every element of EventData looks like.
-func (d *Decoder) plainData() (key []byte, v parse.Value, ok bool) {
-	data, i := d.data, d.pos
-	if d.pop {
-		d.pop = false
-		d.stack = d.stack[:len(d.stack)-1]
-	}
-	i = skipSpace(data, i)
-	if len(data)-i < 24 || len(d.stack) >= d.opts.MaxDepth ||
-		load64(data, i) != dataOpen || binary.LittleEndian.Uint32(data[i+8:])&0xffffff != dataOpen2 {
-		return nil, v, false
-	}
-	quote := data[i+11]
-	if quote != '\'' && quote != '"' {
-		return nil, v, false
-	}
-	i += 12
-	j := indexValue(data, i, quote)
-	if len(data)-j < 10 || data[j] != quote || data[j+1] != '>' {
-		return nil, v, false
-	}
-	k := indexText(data, j+2)
-	if k == j+2 || len(data)-k < 8 || load64(data, k)&0xffffffffffffff != dataClose || j == i || d.returns(i, k) {
-		return nil, v, false
-	}
-	d.from, d.pos = k, k+7
-	return data[i:j:j], parse.BytesValue(data[j+2 : k]), true
 }
 
 const manyParams = "param1 param2 param3 param4 param5 param6 param7 param8 param9 param10param11param12param13param14param15param16"

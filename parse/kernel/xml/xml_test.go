@@ -429,6 +429,7 @@ func FuzzDecoder(f *testing.F) {
 		f.Add([]byte(tt.in))
 	}
 	f.Add(logonEvent(1))
+	f.Add([]byte(`<Event><System><Provider Name="a" EventSourceName="b"/><EventID>7</EventID><Task/><Odd/><Level>4</Level><Security UserID="S-1-5-18"/></System><EventData><Data Name="a">b</Data> <Data>c</Data></EventData><UserData><a><b>c</b></a></UserData></Event>`))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		got, err := tokens(data, Options{MaxDepth: 1 << 16, MaxAttrs: 1 << 16, MaxName: 1 << 16})
 		want, stdErr := stdTokens(data)
@@ -465,6 +466,14 @@ func FuzzDecoder(f *testing.F) {
 					t.Fatalf("%q is not UTF-8", p.Value)
 				}
 			}
+		}
+		fast, slow := newReader(t, Windows, WindowsKeys()), newReader(t, Windows, WindowsKeys())
+		slow.slow = true
+		keys := WindowsKeys()
+		f1, _, err1 := read(t, fast, keys, data)
+		f2, _, err2 := read(t, slow, keys, data)
+		if errcat.Of(err1) != errcat.Of(err2) || err1 == nil && f1 != f2 {
+			t.Fatalf("fast: %v\n%sslow: %v\n%s", err1, f1, err2, f2)
 		}
 		end := 0
 		for part, err := range Split(data, "Event", Options{}) {
