@@ -160,12 +160,12 @@ func (c *chunkWriter) instance(t *instance) {
 		at = len(c.b) + 8
 		c.templates[t.def] = at
 	}
-	id := at * 2654435761
-	c.u32(id)
+	id := uint32(at) * 2654435761
+	c.b = le.AppendUint32(c.b, id)
 	c.u32(at)
 	if !ok {
 		c.u32(0)
-		c.u32(id)
+		c.b = le.AppendUint32(c.b, id)
 		c.put(1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12)
 		size := len(c.b)
 		c.u32(0)

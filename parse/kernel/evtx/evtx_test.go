@@ -385,6 +385,23 @@ func TestBomb(t *testing.T) {
 
 func TestTruncation(t *testing.T) {
 	data := sample()
+	render := func(t *testing.T, data []byte, opts evtx.Options) (lines []string) {
+		rd, err := evtx.NewReader(bytes.NewReader(data), opts)
+		if err != nil {
+			return []string{errcat.Of(err).String()}
+		}
+		for rec, err := range rd.Records() {
+			if err == nil {
+				_, err = rec.AppendXML(nil)
+			}
+			if err != nil {
+				lines = append(lines, fmt.Sprintf("%v@%d", errcat.Of(err), err.(*errcat.Error).Offset))
+			} else {
+				lines = append(lines, "record")
+			}
+		}
+		return lines
+	}
 	for n := 0; n < len(data); n += 64 {
 		got := render(t, data[:n:n], evtx.Options{})
 		if n < 4096+65536 && n > 4096 && (len(got) != 1 || got[0] != fmt.Sprintf("TRUNCATED@%d", n)) && n < 4096+32768 {
