@@ -1,6 +1,7 @@
 // Package yaml reads the small, safe part of YAML that packs and configuration use
 // into a tree that knows the place of everything. It refuses anchors, aliases, merge
-// keys, tags, several documents and repeated keys, and bounds size and depth.
+// keys, tags, directives, "? key" entries, several documents and repeated keys, and
+// bounds size, depth and the entries of a mapping.
 package yaml
 
 import (
@@ -11,13 +12,16 @@ import (
 
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/lexer"
 	"github.com/goccy/go-yaml/parser"
+	"github.com/goccy/go-yaml/token"
 )
 
 // Limits of a document.
 const (
-	MaxSize  = 4 << 20
-	MaxDepth = 64
+	MaxSize    = 4 << 20 // bytes
+	MaxDepth   = 64      // lists and mappings in each other
+	MaxEntries = 8192    // of one mapping: the parser's time grows with their square
 )
 
 // Kind is the shape of a Node.
@@ -106,9 +110,9 @@ func (f *File) Errorf(n *Node, format string, args ...any) *Error {
 		e.Line, e.Col = n.Line, n.Col
 	}
 	if e.Line >= 1 && e.Line <= len(f.lines) {
-		e.Excerpt = strings.ReplaceAll(strings.TrimRight(f.lines[e.Line-1], "\r"), "\t", " ")
+		e.Excerpt = strings.ReplaceAll(f.lines[e.Line-1], "\t", " ")
 		if len(e.Excerpt) > 160 {
-			e.Excerpt = e.Excerpt[:160] + " …"
+			e.Excerpt = strings.ToValidUTF8(e.Excerpt[:160], "") + " …"
 		}
 	}
 	return e
@@ -120,11 +124,19 @@ func Parse(name string, src []byte) (*File, error) {
 	if len(src) > MaxSize {
 		return nil, f.Errorf(nil, "the file has %d bytes, more than the limit of %d", len(src), MaxSize)
 	}
-	f.lines = strings.Split(string(src), "\n")
-	if err := f.checkDepth(src); err != nil {
+	text := strings.TrimPrefix(string(src), "\uFEFF")
+	if strings.IndexByte(text, '\r') >= 0 {
+		text = strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(text)
+	}
+	f.lines = strings.Split(text, "\n")
+	if err := f.checkIndent(); err != nil {
 		return nil, err
 	}
-	doc, err := parser.ParseBytes(src, 0)
+	tokens := lexer.Tokenize(text)
+	if err := f.checkTokens(tokens); err != nil {
+		return nil, err
+	}
+	doc, err := parser.Parse(tokens, 0)
 	if err != nil {
 		var ye yaml.Error
 		if errors.As(err, &ye) && ye.GetToken() != nil && ye.GetToken().Position != nil {
@@ -153,29 +165,77 @@ func Parse(name string, src []byte) (*File, error) {
 	return f, nil
 }
 
-// checkDepth bounds flow nesting and indentation before the parser, which is
-// recursive, sees them.
-func (f *File) checkDepth(src []byte) error {
-	depth := 0
-	for _, c := range src {
-		switch c {
-		case '[', '{':
-			if depth++; depth > 16*MaxDepth {
-				return f.Errorf(nil, "brackets nested deeper than %d", 16*MaxDepth)
-			}
-		case ']', '}', '\n':
-			if c == '\n' || depth == 0 {
-				depth = 0
-			} else {
-				depth--
-			}
-		}
-	}
+// checkIndent bounds the depth that indentation makes, before the parser, which is
+// recursive, sees it.
+func (f *File) checkIndent() error {
 	for i, l := range f.lines {
 		indent := len(l) - len(strings.TrimLeft(l, " -"))
 		if indent > 8*MaxDepth {
 			return f.Errorf(&Node{Line: i + 1, Col: 1}, "indented by %d, more than the limit of %d", indent, 8*MaxDepth)
 		}
+	}
+	return nil
+}
+
+// checkTokens refuses what is not allowed and bounds brackets and mappings, before the
+// parser sees them: it is recursive, and slow where one mapping has very many entries.
+func (f *File) checkTokens(tokens token.Tokens) error {
+	type mapping struct{ col, entries int } // col 0: in brackets
+	var open []mapping
+	brackets, content := 0, false
+	for i, t := range tokens {
+		if t.Position == nil {
+			continue
+		}
+		fault := func(format string, args ...any) error {
+			return f.Errorf(&Node{Line: t.Position.Line, Col: t.Position.Column}, format, args...)
+		}
+		switch t.Type {
+		case token.AnchorType:
+			return fault("anchors (&name) are not allowed; quote the text if it starts with &")
+		case token.AliasType:
+			return fault("aliases (*name) are not allowed; quote the text if it starts with *")
+		case token.TagType:
+			return fault("tags (!name) are not allowed; quote the text if it starts with !")
+		case token.MergeKeyType:
+			return fault("merge keys (<<) are not allowed")
+		case token.MappingKeyType:
+			return fault("keys marked with ? are not allowed; quote the text if it starts with ?")
+		case token.DirectiveType:
+			return fault("directives (%%NAME) are not allowed; quote the text if it starts with %%")
+		case token.DocumentHeaderType:
+			if content {
+				return fault("a second document: one file holds one")
+			}
+		case token.SequenceStartType, token.MappingStartType:
+			if brackets++; brackets > MaxDepth {
+				return fault("brackets nested deeper than %d", MaxDepth)
+			}
+			open = append(open, mapping{})
+		case token.SequenceEndType, token.MappingEndType:
+			if brackets > 0 {
+				brackets--
+				open = open[:len(open)-1]
+			}
+		case token.MappingValueType:
+			if brackets == 0 {
+				col := t.Position.Column
+				if i > 0 && tokens[i-1].Position != nil && tokens[i-1].Position.Line == t.Position.Line {
+					col = tokens[i-1].Position.Column
+				}
+				for len(open) > 0 && open[len(open)-1].col > col {
+					open = open[:len(open)-1]
+				}
+				if len(open) == 0 || open[len(open)-1].col < col {
+					open = append(open, mapping{col: col})
+				}
+			}
+			m := &open[len(open)-1]
+			if m.entries++; m.entries > MaxEntries {
+				return fault("a mapping with more than %d entries", MaxEntries)
+			}
+		}
+		content = content || t.Type != token.CommentType
 	}
 	return nil
 }
@@ -282,10 +342,18 @@ func (f *File) pair(out *Node, v *ast.MappingValueNode, depth int, seen map[stri
 	return nil
 }
 
-// Int returns the whole number that n holds.
+// Int returns the whole number that n holds. A number with a leading zero, which some
+// read as octal and some as decimal, is none.
 func (n *Node) Int() (int64, bool) {
+	if n.Kind != Int {
+		return 0, false
+	}
+	digits := strings.TrimLeft(strings.ReplaceAll(n.Text, "_", ""), "+-")
+	if len(digits) > 1 && digits[0] == '0' && digits[1] >= '0' && digits[1] <= '9' {
+		return 0, false
+	}
 	i, err := strconv.ParseInt(strings.ReplaceAll(n.Text, "_", ""), 0, 64)
-	return i, n.Kind == Int && err == nil
+	return i, err == nil
 }
 
 // IsScalar reports whether n is text, a number or a boolean.
