@@ -47,6 +47,8 @@ type state struct {
 	syslogOf     int
 	syslogHeader syslog.Message
 	zoneText     map[*time.Location]string
+	labels       []labelSlots // those that the event has, once labelsDone is set
+	labelsDone   bool
 }
 
 func (s *state) touch(i int) {
@@ -510,25 +512,30 @@ func (c *compiler) label(y *yaml.Node, n *node) (evalFunc, error) {
 		}
 		want = append(want, strings.ToLower(a.text))
 	}
-	type pair struct{ value, label int }
-	pairs := make([]pair, len(labelled))
-	for i, name := range labelled {
+	if c.program.labels == nil {
+		for _, name := range labelled {
+			c.program.labels = append(c.program.labels, labelSlots{c.slot(name), c.slot(name + "Label")})
+		}
+	}
+	for _, name := range labelled {
 		for _, key := range []string{name, name + "Label"} {
 			if _, ok := c.uses[key]; !ok {
 				c.uses[key] = &use{y, n.at}
 			}
 		}
-		pairs[i] = pair{c.slot(name), c.slot(name + "Label")}
 	}
 	p := c.program
 	return func(s *state) parse.Value {
-		for _, q := range pairs {
-			l := s.frame.Slots[q.label]
-			if l.IsZero() {
-				continue
-			}
+		if !s.labelsDone {
+			s.findLabels()
+		}
+		for _, q := range s.labels {
+			l := s.frame.Slots[q.label].Bytes()
 			for _, w := range want {
-				if v := s.frame.Slots[q.value]; scan.EqualFoldASCII(l.Bytes(), w) && present(v) && !p.isNull(v) {
+				if len(l) != len(w) || !scan.EqualFoldASCII(l, w) {
+					continue
+				}
+				if v := s.frame.Slots[q.value]; present(v) && !p.isNull(v) {
 					s.touch(q.value)
 					s.touch(q.label)
 					return v
@@ -537,6 +544,20 @@ func (c *compiler) label(y *yaml.Node, n *node) (evalFunc, error) {
 		}
 		return parse.Value{}
 	}, nil
+}
+
+// labelSlots are the slots of a custom CEF key and of the key that names it.
+type labelSlots struct{ value, label int }
+
+// findLabels notes which of the custom keys the event has.
+func (s *state) findLabels() {
+	s.labelsDone = true
+	s.labels = s.labels[:0]
+	for _, q := range s.pack.labels {
+		if s.frame.Slots[q.label].Kind() != parse.KindNone && s.frame.Slots[q.value].Kind() != parse.KindNone {
+			s.labels = append(s.labels, q)
+		}
+	}
 }
 
 func (s *state) join(args []evalFunc, sep []byte, all bool) parse.Value {

@@ -39,6 +39,7 @@ type Pack struct {
 	keepKeys   []parse.Key // by slot: where a value goes that no field took; None: nowhere
 	covers     []int       // by slot: the slot that holds this one inside, or -1
 	deriver    *normalize.Deriver
+	labels     []labelSlots
 	nulls      map[string]bool
 	nullLength uint64 // bit n: a null text of length n exists
 

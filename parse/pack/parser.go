@@ -153,6 +153,7 @@ func (p *Pack) event(s *state, o Options, raw []byte, out *parse.Events[parse.Re
 	s.frame.Reset(len(p.slotNames), r.Text())
 	clear(s.consumed)
 	s.drop, s.fail, s.drift, s.ntouched = false, nil, "", 0
+	s.labelsDone = false
 	s.frame.Slots[slotMessage] = parse.BytesValue(raw)
 	s.frame.Slots[slotRaw] = parse.BytesValue(raw)
 	for i := range p.base {
