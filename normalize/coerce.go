@@ -145,9 +145,14 @@ func toInteger(v parse.Value) (parse.Value, bool) {
 	case parse.KindInt:
 		return v, true
 	case parse.KindFloat:
+		if b := v.Bytes(); b != nil {
+			if n, ok := scan.ParseInt(wholePart(b)); ok {
+				return parse.IntValue(n), true
+			}
+		}
 		f := v.Float()
-		if f != math.Trunc(f) || math.Abs(f) >= 1<<63 {
-			return v, false
+		if f != math.Trunc(f) || math.Abs(f) > 1<<53 {
+			return v, false // beyond, a float is not the number that was written
 		}
 		return parse.IntValue(int64(f)), true
 	case parse.KindString:
@@ -159,11 +164,8 @@ func toInteger(v parse.Value) (parse.Value, bool) {
 			}
 			return parse.IntValue(n), true
 		}
-		b = bytes.TrimSpace(b)
-		if whole, frac, found := bytes.Cut(b, []byte(".")); found && len(frac) > 0 && len(bytes.Trim(frac, "0")) == 0 {
-			b = whole
-		}
-		if len(b) > 1 && b[0] == '+' {
+		b = wholePart(bytes.TrimSpace(b))
+		if len(b) > 1 && b[0] == '+' && b[1] != '-' {
 			b = b[1:]
 		}
 		if n, ok = scan.ParseInt(b); ok {
@@ -171,6 +173,14 @@ func toInteger(v parse.Value) (parse.Value, bool) {
 		}
 	}
 	return v, false
+}
+
+// wholePart takes a fraction of zeros off a decimal number.
+func wholePart(b []byte) []byte {
+	if whole, frac, found := bytes.Cut(b, []byte(".")); found && len(frac) > 0 && len(bytes.Trim(frac, "0")) == 0 {
+		return whole
+	}
+	return b
 }
 
 // canonicalInt reports whether b, a decimal integer, is how Go and JSON would write it.
@@ -258,19 +268,41 @@ var (
 	epochLayout = layout("unix_auto")
 )
 
-// toMAC writes a MAC address as ECS asks (RFC 7042): upper-case hexadecimal, hyphens.
+// toMAC writes a MAC address as ECS asks (RFC 7042): upper-case hexadecimal, hyphens. It
+// takes six or eight octets of one or two digits between colons or hyphens, groups of
+// four (or six, or all) digits, and no other arrangement.
 func toMAC(r *parse.Record, v parse.Value) (parse.Value, bool) {
 	if v.Kind() != parse.KindString {
 		return v, false
 	}
+	b := v.Bytes()
 	var hex [16]byte
-	n := 0
-	for _, c := range v.Bytes() {
+	n, group, groups := 0, 0, 0
+	var sep byte
+	first := 0 // the length of the first group, where groups are longer than an octet
+	for i := 0; i <= len(b); i++ {
+		var c byte
+		if i < len(b) {
+			c = b[i]
+		}
 		switch {
 		case c >= '0' && c <= '9', c >= 'A' && c <= 'F':
 		case c >= 'a' && c <= 'f':
 			c -= 'a' - 'A'
-		case c == ':' || c == '-' || c == '.':
+		case i == len(b) || ((c == ':' || c == '-' || c == '.') && (sep == 0 || sep == c)):
+			if group == 1 && n < len(hex) { // 0:1:2:…
+				hex[n], hex[n-1] = hex[n-1], '0'
+				n++
+				group = 2
+			}
+			if groups == 0 {
+				first = group
+			}
+			if group != first || group%2 != 0 || group == 0 {
+				return v, false
+			}
+			groups++
+			group, sep = 0, c
 			continue
 		default:
 			return v, false
@@ -280,6 +312,7 @@ func toMAC(r *parse.Record, v parse.Value) (parse.Value, bool) {
 		}
 		hex[n] = c
 		n++
+		group++
 	}
 	if n != 12 && n != 16 {
 		return v, false

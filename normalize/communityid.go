@@ -10,9 +10,11 @@ import (
 // AppendCommunityID appends the Community ID v1 of a flow (the specification is
 // corelight's community-id-spec, seed 0) to dst. It is the same for both directions of
 // a flow. For ICMP and ICMPv6 the ports are type and code; protocols without ports
-// leave them out. It allocates nothing. Addresses of different families, or invalid
-// ones, append nothing.
+// leave them out. IPv4 addresses in IPv6 form count as IPv4, zones are ignored. It
+// allocates only to grow dst. Addresses of different families, or invalid ones, append
+// nothing.
 func AppendCommunityID(dst []byte, from, to netip.Addr, protocol uint8, fromPort, toPort uint16) []byte {
+	from, to = from.Unmap().WithZone(""), to.Unmap().WithZone("")
 	if !from.IsValid() || from.BitLen() != to.BitLen() {
 		return dst
 	}

@@ -84,11 +84,11 @@ func (d *Deriver) Derive(r *parse.Record) {
 		e := &endpoints[i]
 		switch a, ip := r.Get(e.address), r.Get(e.ip); {
 		case a.IsZero() && ip.IsZero():
-			if v := r.Get(e.domain); !v.IsZero() && !d.o.NoAddress {
+			if v := r.Get(e.domain); v.Kind() == parse.KindString && !d.o.NoAddress {
 				r.Set(e.address, v)
 			}
 		case a.IsZero():
-			if !d.o.NoAddress {
+			if !d.o.NoAddress && ip.Kind() == parse.KindIP {
 				r.Set(e.address, parse.BytesValue(ip.Bytes()))
 			}
 		case ip.IsZero():
@@ -118,18 +118,39 @@ func (d *Deriver) Derive(r *parse.Record) {
 	}
 }
 
+// isHostname reports whether b is a name and not a mistyped address or a placeholder:
+// labels of letters, digits, hyphens and underscores, the last of which is no number.
 func isHostname(b []byte) bool {
+	if len(b) > 0 && b[len(b)-1] == '.' {
+		b = b[:len(b)-1] // the root
+	}
 	if len(b) == 0 || len(b) > 253 {
 		return false
 	}
-	for _, c := range b {
-		switch {
-		case c >= '0' && c <= '9', c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c == '-', c == '.', c == '_':
+	start, letter, alnum := 0, false, false
+	for i := 0; i <= len(b); i++ {
+		if i == len(b) || b[i] == '.' {
+			if i == start {
+				return false
+			}
+			if i == len(b) {
+				return letter && alnum
+			}
+			start, letter = i+1, false
+			continue
+		}
+		switch c := b[i]; {
+		case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z':
+			letter, alnum = true, true
+		case c >= '0' && c <= '9':
+			alnum = true
+		case c == '-', c == '_':
+			letter = true
 		default:
 			return false
 		}
 	}
-	return true
+	return false
 }
 
 func (d *Deriver) network(r *parse.Record) {
@@ -140,7 +161,7 @@ func (d *Deriver) network(r *parse.Record) {
 		switch {
 		case a && b:
 			r.SetConst(ecs.NetworkType, "ipv4")
-		case !a && !b:
+		case !a && !b && !src.Addr().Is4In6() && !dst.Addr().Is4In6():
 			r.SetConst(ecs.NetworkType, "ipv6")
 		}
 	}
@@ -148,7 +169,11 @@ func (d *Deriver) network(r *parse.Record) {
 	proto := -1
 	switch {
 	case !number.IsZero():
-		if n, ok := scan.ParseUint(number.Bytes()); ok && n < 256 {
+		n, ok := scan.ParseUint(number.Bytes())
+		if number.Kind() == parse.KindInt {
+			n, ok = uint64(number.Int()), true
+		}
+		if ok && n < 256 {
 			proto = int(n)
 			if transport.IsZero() {
 				if name := ProtocolName(uint8(n)); name != "" {
@@ -160,6 +185,18 @@ func (d *Deriver) network(r *parse.Record) {
 		if n, ok := ProtocolNumber(transport.Str()); ok {
 			proto = int(n)
 			r.SetConst(ecs.NetworkIANANumber, protocolDigits(n))
+		}
+	}
+	if !r.Has(ecs.NetworkBytes) {
+		a, b := r.Get(ecs.SourceBytes), r.Get(ecs.DestinationBytes)
+		if n := a.Int() + b.Int(); a.Kind() == parse.KindInt && b.Kind() == parse.KindInt && n >= a.Int() && n >= b.Int() {
+			r.SetInt(ecs.NetworkBytes, n)
+		}
+	}
+	if !r.Has(ecs.NetworkPackets) {
+		a, b := r.Get(ecs.SourcePackets), r.Get(ecs.DestinationPackets)
+		if n := a.Int() + b.Int(); a.Kind() == parse.KindInt && b.Kind() == parse.KindInt && n >= a.Int() && n >= b.Int() {
+			r.SetInt(ecs.NetworkPackets, n)
 		}
 	}
 	if src.Kind() != parse.KindIP || dst.Kind() != parse.KindIP {
@@ -179,18 +216,6 @@ func (d *Deriver) network(r *parse.Record) {
 			r.SetConst(ecs.NetworkDirection, "inbound")
 		default:
 			r.SetConst(ecs.NetworkDirection, "external")
-		}
-	}
-	if !r.Has(ecs.NetworkBytes) {
-		a, b := r.Get(ecs.SourceBytes), r.Get(ecs.DestinationBytes)
-		if n := a.Int() + b.Int(); a.Kind() == parse.KindInt && b.Kind() == parse.KindInt && n >= a.Int() && n >= b.Int() {
-			r.SetInt(ecs.NetworkBytes, n)
-		}
-	}
-	if !r.Has(ecs.NetworkPackets) {
-		a, b := r.Get(ecs.SourcePackets), r.Get(ecs.DestinationPackets)
-		if n := a.Int() + b.Int(); a.Kind() == parse.KindInt && b.Kind() == parse.KindInt && n >= a.Int() && n >= b.Int() {
-			r.SetInt(ecs.NetworkPackets, n)
 		}
 	}
 }
@@ -217,7 +242,7 @@ func (d *Deriver) communityID(r *parse.Record, src, dst parse.Value, proto uint8
 }
 
 func (d *Deriver) internal(v parse.Value) bool {
-	a := v.Addr()
+	a := v.Addr().Unmap()
 	for _, p := range d.o.Internal {
 		if p.Contains(a) {
 			return true
@@ -230,8 +255,8 @@ func duration(r *parse.Record) {
 	start, end, dur := r.Get(ecs.EventStart), r.Get(ecs.EventEnd), r.Get(ecs.EventDuration)
 	switch {
 	case start.Kind() == parse.KindTime && end.Kind() == parse.KindTime:
-		if dur.IsZero() && end.Int() >= start.Int() {
-			r.SetInt(ecs.EventDuration, end.Int()-start.Int())
+		if n := end.Int() - start.Int(); dur.IsZero() && end.Int() >= start.Int() && n >= 0 {
+			r.SetInt(ecs.EventDuration, n)
 		}
 	case dur.Kind() != parse.KindInt || dur.Int() < 0:
 	case start.Kind() == parse.KindTime:
@@ -252,10 +277,9 @@ func pathParts(r *parse.Record, path, name, ext, dir ecs.Key) {
 		return
 	}
 	b := v.Bytes()
-	sep := byte('/')
 	i := bytes.LastIndexByte(b, '/')
 	if j := bytes.LastIndexByte(b, '\\'); j > i && (i < 0 || bytes.IndexByte(b, ':') == 1 || bytes.HasPrefix(b, []byte(`\\`))) {
-		i, sep = j, '\\'
+		i = j
 	}
 	base := b[i+1:]
 	if len(base) == 0 {
@@ -265,79 +289,92 @@ func pathParts(r *parse.Record, path, name, ext, dir ecs.Key) {
 		r.Set(name, parse.BytesValue(base))
 	}
 	if ext != ecs.None && !r.Has(ext) {
-		if j := bytes.LastIndexByte(base, '.'); j > 0 && j < len(base)-1 && len(base)-j <= 16 && bytes.IndexByte(base[j:], ' ') < 0 {
+		if j := bytes.LastIndexByte(base, '.'); j > 0 && j < len(base)-1 && len(base)-j <= 16 && scan.IndexAny2(base[j:], ' ', ':') < 0 {
 			r.Set(ext, parse.BytesValue(base[j+1:]))
 		}
 	}
 	if dir != ecs.None && !r.Has(dir) && i >= 0 {
 		d := b[:i]
-		if i == 0 || (sep == '\\' && i == 2 && b[1] == ':') {
+		if i == 0 || (i == 2 && b[1] == ':') {
 			d = b[:i+1]
 		}
 		r.Set(dir, parse.BytesValue(d))
 	}
 }
 
-type role uint8
+// related tells which fields feed which field of related.*.
+type relatedRule struct {
+	key  ecs.Key
+	from []parse.Key // in path order
+	set  *parse.KeySet
+}
 
-const (
-	roleIP role = 1 << iota
-	roleUser
-	roleHost
-	roleHash
-)
-
-// roles says which fields feed related.*. It is made at first use and read only.
-var roles = sync.OnceValue(func() *[ecs.Count]role {
-	t := new([ecs.Count]role)
+// relatedRules is made at first use and read only.
+var relatedRules = sync.OnceValue(func() []relatedRule {
+	ip, user, host, hash := relatedRule{key: ecs.RelatedIP}, relatedRule{key: ecs.RelatedUser}, relatedRule{key: ecs.RelatedHosts}, relatedRule{key: ecs.RelatedHash}
 	for k := range ecs.All() {
 		name := k.Name()
 		switch {
 		case strings.HasPrefix(name, "related."), strings.HasPrefix(name, "threat."), strings.HasPrefix(name, "dns.answers"):
 		case k.Type() == ecs.TypeIP:
-			t[k] |= roleIP
+			ip.from = append(ip.from, k)
 		case strings.Contains(name, ".hash."):
-			t[k] |= roleHash
+			hash.from = append(hash.from, k)
 		case name == "user.name", strings.HasSuffix(name, ".user.name"), name == "user.target.name", name == "user.effective.name", name == "user.changes.name":
-			t[k] |= roleUser
+			user.from = append(user.from, k)
 		}
 	}
-	for _, k := range []ecs.Key{ecs.HostName, ecs.HostHostname, ecs.ObserverHostname, ecs.SourceDomain, ecs.DestinationDomain, ecs.ClientDomain, ecs.ServerDomain, ecs.URLDomain} {
-		t[k] |= roleHost
+	host.from = []parse.Key{ecs.ClientDomain, ecs.DestinationDomain, ecs.HostHostname, ecs.HostName, ecs.ObserverHostname, ecs.ServerDomain, ecs.SourceDomain, ecs.URLDomain}
+	rules := []relatedRule{ip, user, host, hash}
+	for i := range rules {
+		rules[i].set = parse.NewKeySet(rules[i].from...)
 	}
-	return t
+	return rules
 })
 
-var relatedKeys = [...]struct {
-	role role
-	key  ecs.Key
-}{{roleIP, ecs.RelatedIP}, {roleUser, ecs.RelatedUser}, {roleHost, ecs.RelatedHosts}, {roleHash, ecs.RelatedHash}}
-
 func related(r *parse.Record) {
-	roles := roles()
-	for i, n := 0, r.Slots(); i < n; i++ {
-		k, v, ok := r.At(i)
-		if !ok || k >= ecs.Count || roles[k] == 0 {
-			continue
+	rules := relatedRules()
+	for i := range rules {
+		rule := &rules[i]
+		var room [8]parse.Value
+		values := room[:0]
+		for k := range r.Each(rule.set) {
+			values = addRelated(values, *r.Ref(k))
 		}
-		for _, t := range relatedKeys {
-			if roles[k]&t.role == 0 {
-				continue
+		switch {
+		case len(values) == 0:
+		case r.Has(rule.key):
+			for _, v := range values {
+				r.Append(rule.key, v)
 			}
-			switch {
-			case v.Kind() == parse.KindList:
-				for _, e := range v.List() {
-					appendRelated(r, t.key, e)
-				}
-			default:
-				appendRelated(r, t.key, v)
-			}
+		default:
+			l := r.Lists().Alloc(len(values))
+			copy(l, values)
+			r.Set(rule.key, parse.ListValue(l))
 		}
 	}
 }
 
-func appendRelated(r *parse.Record, k ecs.Key, v parse.Value) {
-	if (v.Kind() == parse.KindString && len(v.Bytes()) > 0) || v.Kind() == parse.KindIP {
-		r.Append(k, v)
+// addRelated adds the texts and addresses of v that are not in list yet.
+func addRelated(list []parse.Value, v parse.Value) []parse.Value {
+	switch v.Kind() {
+	case parse.KindList:
+		for _, e := range v.List() {
+			list = addRelated(list, e)
+		}
+		return list
+	case parse.KindIP:
+	case parse.KindString:
+		if len(v.Bytes()) == 0 {
+			return list
+		}
+	default:
+		return list
 	}
+	for i := range list {
+		if list[i].Equal(v) {
+			return list
+		}
+	}
+	return append(list, v)
 }

@@ -2,6 +2,7 @@ package normalize
 
 import (
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/penstock-dev/penstock/internal/scan"
@@ -28,12 +29,14 @@ type Encoder struct {
 	opts   EncoderOptions
 	shared *plans
 
-	schema *parse.Schema // of plan
-	plan   *plan
-	keys   []parse.Key
-	shapes []shape
-	varied map[variedKey]bool
-	time   timeparse.Formatter
+	own        map[*parse.Schema]*plan // found in shared before
+	schema     *parse.Schema           // of plan
+	plan       *plan
+	keys       []parse.Key
+	containers []container // of the record's dynamic fields
+	shapes     []shape
+	varied     map[variedKey]bool
+	time       timeparse.Formatter
 	// Invalid counts the bytes so far that were not UTF-8.
 	Invalid int
 	// Conflicts counts the fields so far that were left out because the field above
@@ -51,95 +54,132 @@ func (e *Encoder) Worker() *Encoder { return &Encoder{opts: e.opts, shared: e.sh
 
 // plans holds the key texts of each schema, made at first use.
 type plans struct {
-	mu sync.Mutex
-	of map[*parse.Schema]*plan
+	mu   sync.Mutex
+	ecs  []keyText         // shared by all plans
+	node map[string]uint32 // the objects of ecs
+	of   map[*parse.Schema]*plan
 }
 
 const (
 	maxDepth = 12
-	noNode   = ^uint16(0)
+	noNode   = ^uint32(0)
+	// maxPlans bounds the schemas that are remembered, so that packs that are loaded anew
+	// again and again do not fill the memory.
+	maxPlans = 1024
 )
 
 // keyText is the JSON text of one key in all the ways it can begin.
 type keyText struct {
 	text    string           // nested: `"source":{"nat":{"ip":`, flat: `"source.nat.ip":`
-	parents [maxDepth]uint16 // the objects that it lies in, outermost first
+	parents [maxDepth]uint32 // the objects that it lies in, outermost first
 	from    [maxDepth]uint16 // text[from[d]:] begins below the d-th object
-	depth   uint8
+	level   uint8            // the number of parents
+	depth   uint8            // the number of braces in text: level, or none where it is flat
 	array   bool
 	ecs     bool
-	rank    uint16 // position in path order
-	node    uint16 // the object that this key is as a container
+	node    uint32 // the object that this key is as a container
 }
 
-type plan struct{ keys []keyText }
+type plan struct {
+	ecs    []keyText
+	vendor []keyText
+	rank   []uint16 // position in path order, by key
+}
+
+func (p *plan) key(k parse.Key) *keyText {
+	if k < ecs.Count {
+		return &p.ecs[k]
+	}
+	return &p.vendor[k-ecs.Count]
+}
 
 func (p *plans) get(s *parse.Schema, flat bool) *plan {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	pl := p.of[s]
 	if pl == nil {
-		pl = newPlan(s, flat)
+		if len(p.of) >= maxPlans {
+			clear(p.of)
+		}
+		pl = p.newPlan(s, flat)
 		p.of[s] = pl
 	}
 	return pl
 }
 
-func newPlan(s *parse.Schema, flat bool) *plan {
-	n := int(ecs.Count)
-	name := func(k parse.Key) string { return k.Name() }
-	if s != nil {
-		n, name = s.Len(), s.Name
-	}
-	pl := &plan{keys: make([]keyText, n)}
-	nodes := map[string]uint16{}
-	node := func(path string) uint16 {
-		id, ok := nodes[path]
-		if !ok {
-			id = uint16(len(nodes) + 1)
-			nodes[path] = id
+func (p *plans) newPlan(s *parse.Schema, flat bool) *plan {
+	if p.ecs == nil {
+		p.ecs, p.node = make([]keyText, ecs.Count), map[string]uint32{}
+		for k := range ecs.All() {
+			p.ecs[k] = newKeyText(k.Name(), flat, func(path string) uint32 {
+				id, ok := p.node[path]
+				if !ok {
+					id = uint32(len(p.node) + 1)
+					p.node[path] = id
+				}
+				return id
+			})
+			p.ecs[k].array, p.ecs[k].ecs = k.Array(), true
 		}
-		return id
 	}
+	n := int(ecs.Count)
+	if s != nil {
+		n = s.Len()
+	}
+	pl := &plan{ecs: p.ecs, vendor: make([]keyText, n-int(ecs.Count)), rank: make([]uint16, n)}
+	own := map[string]uint32{}
 	vendor, rank := parse.Key(ecs.Count), uint16(0)
-	for k := parse.Key(1); k < parse.Key(ecs.Count); k++ {
-		for int(vendor) < n && parse.ComparePaths(name(vendor), name(k)) < 0 {
-			pl.keys[vendor].rank = rank
+	for k := range ecs.All() {
+		for int(vendor) < n && parse.ComparePaths(s.Name(vendor), k.Name()) < 0 {
+			pl.rank[vendor] = rank
 			rank, vendor = rank+1, vendor+1
 		}
-		pl.keys[k].rank = rank
+		pl.rank[k] = rank
 		rank++
 	}
 	for ; int(vendor) < n; vendor++ {
-		pl.keys[vendor].rank = rank
+		pl.rank[vendor] = rank
 		rank++
 	}
-	for k := parse.Key(1); int(k) < n; k++ {
-		t, path := &pl.keys[k], name(k)
-		t.array, t.ecs = k < ecs.Count && k.Array(), k < ecs.Count
-		t.node = node(path)
-		if flat {
-			t.text = string(append(scan.AppendJSONString(nil, []byte(path)), ':'))
-			continue
-		}
-		var text []byte
-		start := 0
-		for i := 0; i <= len(path); i++ {
-			if i < len(path) && (path[i] != '.' || int(t.depth) >= maxDepth-1) {
-				continue
+	for i := range pl.vendor {
+		pl.vendor[i] = newKeyText(s.Name(ecs.Count+parse.Key(i)), flat, func(path string) uint32 {
+			id, ok := p.node[path]
+			if ok {
+				return id
 			}
-			t.from[t.depth] = uint16(len(text))
-			text = append(scan.AppendJSONString(text, []byte(path[start:i])), ':')
-			if i < len(path) {
-				text = append(text, '{')
-				t.parents[t.depth] = node(path[:i])
-				t.depth++
+			if id, ok = own[path]; !ok {
+				id = uint32(len(p.node) + len(own) + 1)
+				own[path] = id
 			}
-			start = i + 1
-		}
-		t.text = string(text)
+			return id
+		})
 	}
 	return pl
+}
+
+func newKeyText(path string, flat bool, node func(path string) uint32) keyText {
+	t := keyText{node: node(path)}
+	var text []byte
+	start := 0
+	for i := 0; i <= len(path); i++ {
+		if i < len(path) && (path[i] != '.' || int(t.level) >= maxDepth-1) {
+			continue
+		}
+		t.from[t.level] = uint16(len(text))
+		text = append(scan.AppendJSONString(text, []byte(path[start:i])), ':')
+		if i < len(path) {
+			text = append(text, '{')
+			t.parents[t.level] = node(path[:i])
+			t.level++
+		}
+		start = i + 1
+	}
+	t.text, t.depth = string(text), t.level
+	if flat {
+		t.text, t.depth = string(append(scan.AppendJSONString(nil, []byte(path)), ':')), 0
+		t.from = [maxDepth]uint16{}
+	}
+	return t
 }
 
 // shape is the text between the values of records that have the same fields, constants
@@ -166,8 +206,9 @@ type sameField struct {
 	value parse.Value
 }
 
-// shapeSlots is the size of the cache of shapes. A collision costs making the shape anew.
-const shapeSlots = 256
+// shapeSlots is the size of the cache of shapes, in pairs. A set of fields that finds
+// both places of its pair taken costs making its shape anew.
+const shapeSlots = 512
 
 func hashPresent(words []uint64) uint64 {
 	h := uint64(len(words))
@@ -183,7 +224,7 @@ func hashPresent(words []uint64) uint64 {
 // error is there to meet the interface of the pipeline's encoders.
 func (e *Encoder) Append(dst []byte, r *parse.Record) ([]byte, error) {
 	if s := r.Schema(); e.plan == nil || s != e.schema {
-		e.schema, e.plan = s, e.shared.get(s, e.opts.Flat)
+		e.use(s)
 	}
 	if len(r.Dynamics()) > 0 && !e.opts.ECSOnly {
 		return e.appendSlow(dst, r), nil
@@ -221,14 +262,41 @@ func (e *Encoder) Append(dst []byte, r *parse.Record) ([]byte, error) {
 	return append(dst, sh.text[from:]...), nil
 }
 
+// use makes the plan of s the current one.
+func (e *Encoder) use(s *parse.Schema) {
+	pl := e.own[s]
+	if pl == nil {
+		if len(e.own) >= maxPlans {
+			clear(e.own)
+			clear(e.varied)
+			clear(e.shapes)
+		}
+		if e.own == nil {
+			e.own = map[*parse.Schema]*plan{}
+		}
+		pl = e.shared.get(s, e.opts.Flat)
+		e.own[s] = pl
+	}
+	e.schema, e.plan = s, pl
+}
+
 // shapeOf finds the shape of r, or makes it.
 func (e *Encoder) shapeOf(r *parse.Record) *shape {
 	present := r.Present()
 	if e.shapes == nil {
 		e.shapes = make([]shape, shapeSlots)
 	}
-	sh := &e.shapes[hashPresent(present)%shapeSlots]
+	i := hashPresent(present) % shapeSlots &^ 1
+	sh := &e.shapes[i]
 	made := sh.plan == e.plan && slices.Equal(sh.present, present)
+	if !made {
+		other := &e.shapes[i+1]
+		if made = other.plan == e.plan && slices.Equal(other.present, present); made || sh.plan != nil && other.plan == nil {
+			sh = other
+		} else if sh.plan != nil {
+			e.shapes[i], e.shapes[i+1] = e.shapes[i+1], e.shapes[i] // the older one goes
+		}
+	}
 	for again := !made; ; {
 		if again {
 			e.makeShape(sh, r)
@@ -287,23 +355,33 @@ func (e *Encoder) appendSlow(dst []byte, r *parse.Record) []byte {
 
 // walk writes the fields in the order of their paths and lets value write each value.
 func (e *Encoder) walk(dst []byte, r *parse.Record, dynamic []parse.Dynamic, value func(dst []byte, k parse.Key, array bool) []byte) []byte {
-	e.keys = r.Keys(e.keys[:0])
+	e.keys, e.containers = r.Keys(e.keys[:0]), e.containers[:0]
 	if len(dynamic) > 0 {
 		e.addContainers(dynamic)
 	}
 	dst = append(dst, '{')
 	first, depth := true, 0
-	var open *[maxDepth]uint16
-	var room [maxDepth]uint16
+	var open *[maxDepth]uint32
+	var room [maxDepth]uint32
 	taken := noNode // the last key that has a value and could have fields below it
-	takenDepth := 0
+	takenLevel, takenKey := 0, parse.Key(ecs.None)
 	for _, k := range e.keys {
-		t := &e.plan.keys[k]
+		t := e.plan.key(k)
 		if e.opts.ECSOnly && !t.ecs {
 			continue
 		}
-		if int(t.depth) > takenDepth && t.parents[takenDepth] == taken {
-			e.Conflicts++
+		below := 0
+		for i := range e.containers {
+			if e.containers[i].key == k {
+				below = e.containers[i].fields
+			}
+		}
+		own := below == 0 || r.Has(k)
+		if int(t.level) > takenLevel && t.parents[takenLevel] == taken || t.level == maxDepth-1 && isBelow(r, k, takenKey) {
+			e.Conflicts += below
+			if own {
+				e.Conflicts++
+			}
 			continue
 		}
 		common := 0
@@ -318,7 +396,7 @@ func (e *Encoder) walk(dst []byte, r *parse.Record, dynamic []parse.Dynamic, val
 		}
 		open, depth = &t.parents, int(t.depth)
 		first = false
-		if e.isContainer(dynamic, k) {
+		if !own {
 			dst = e.appendDynamic(dst, dynamic, k, t, common)
 			if !e.opts.Flat {
 				room = t.parents
@@ -330,7 +408,8 @@ func (e *Encoder) walk(dst []byte, r *parse.Record, dynamic []parse.Dynamic, val
 		}
 		dst = append(dst, t.text[t.from[common]:]...)
 		dst = value(dst, k, t.array)
-		taken, takenDepth = t.node, depth
+		taken, takenLevel, takenKey = t.node, int(t.level), k
+		e.Conflicts += below // the field's own value leaves no room for them
 	}
 	for range depth {
 		dst = append(dst, '}')
@@ -338,20 +417,37 @@ func (e *Encoder) walk(dst []byte, r *parse.Record, dynamic []parse.Dynamic, val
 	return append(dst, '}')
 }
 
-// addContainers merges the containers of dynamic fields into e.keys.
+// isBelow compares the names of fields that lie deeper than parents goes.
+func isBelow(r *parse.Record, k, above parse.Key) bool {
+	rest, ok := strings.CutPrefix(r.Name(k), r.Name(above))
+	return ok && above != ecs.None && strings.HasPrefix(rest, ".")
+}
+
+// container is a field with dynamic fields below it.
+type container struct {
+	key    parse.Key
+	fields int
+}
+
+// addContainers counts the fields of each container and merges the containers into e.keys.
 func (e *Encoder) addContainers(dynamic []parse.Dynamic) {
-	last := parse.Key(0)
+	last := -1
 	for i := range dynamic {
 		c := dynamic[i].Container
-		if c == last {
+		if last < 0 || e.containers[last].key != c {
+			last = slices.IndexFunc(e.containers, func(o container) bool { return o.key == c })
+		}
+		if last >= 0 {
+			e.containers[last].fields++
 			continue
 		}
-		last = c
-		rank := e.plan.keys[c].rank
+		last = len(e.containers)
+		e.containers = append(e.containers, container{c, 1})
+		rank := e.plan.rank[c]
 		lo, hi := 0, len(e.keys)
 		for lo < hi {
 			m := (lo + hi) / 2
-			if e.plan.keys[e.keys[m]].rank < rank {
+			if e.plan.rank[e.keys[m]] < rank {
 				lo = m + 1
 			} else {
 				hi = m
@@ -364,15 +460,6 @@ func (e *Encoder) addContainers(dynamic []parse.Dynamic) {
 		copy(e.keys[lo+1:], e.keys[lo:])
 		e.keys[lo] = c
 	}
-}
-
-func (e *Encoder) isContainer(dynamic []parse.Dynamic, k parse.Key) bool {
-	for i := range dynamic {
-		if dynamic[i].Container == k {
-			return true
-		}
-	}
-	return false
 }
 
 func (e *Encoder) appendDynamic(dst []byte, dynamic []parse.Dynamic, k parse.Key, t *keyText, common int) []byte {

@@ -1,7 +1,5 @@
 package normalize
 
-import "strconv"
-
 // protocols are the assigned Internet protocol numbers that logs mention, by the
 // lower-case keyword of the IANA registry "Protocol Numbers".
 var protocols = [...]struct {
@@ -47,15 +45,15 @@ func ProtocolNumber(name string) (uint8, bool) {
 	return 0, false
 }
 
-// protocolDigits returns the decimal text of n as a constant.
+// protocolDigits returns the decimal text of n as a part of constant memory.
 func protocolDigits(n uint8) string {
-	switch n {
-	case 1:
-		return "1"
-	case 6:
-		return "6"
-	case 17:
-		return "17"
+	const digits = "0  1  2  3  4  5  6  7  8  9  10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29 30 31 32 33 34 35 36 37 38 39 40 41 42 43 44 45 46 47 48 49 50 51 52 53 54 55 56 57 58 59 60 61 62 63 64 65 66 67 68 69 70 71 72 73 74 75 76 77 78 79 80 81 82 83 84 85 86 87 88 89 90 91 92 93 94 95 96 97 98 99 100101102103104105106107108109110111112113114115116117118119120121122123124125126127128129130131132133134135136137138139140141142143144145146147148149150151152153154155156157158159160161162163164165166167168169170171172173174175176177178179180181182183184185186187188189190191192193194195196197198199200201202203204205206207208209210211212213214215216217218219220221222223224225226227228229230231232233234235236237238239240241242243244245246247248249250251252253254255"
+	at := 3 * int(n)
+	switch {
+	case n < 10:
+		return digits[at : at+1]
+	case n < 100:
+		return digits[at : at+2]
 	}
-	return strconv.Itoa(int(n))
+	return digits[at : at+3]
 }

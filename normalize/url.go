@@ -75,16 +75,18 @@ func SplitURL(r *parse.Record, u []byte) {
 	}
 }
 
-// splitPort takes the port off "host:port" and the brackets off "[v6]:port".
+// splitPort takes the port off "host:port" and "[v6]:port". The brackets stay, as ECS
+// wants them in url.domain.
 func splitPort(b []byte) (host, port []byte) {
 	if len(b) > 0 && b[0] == '[' {
-		if i := bytes.IndexByte(b, ']'); i > 0 {
-			host, b = b[1:i], b[i+1:]
-			if len(b) > 0 && b[0] == ':' {
-				port = b[1:]
-			}
-			return host, port
+		i := bytes.IndexByte(b, ']')
+		switch {
+		case i < 0 || (i+1 < len(b) && b[i+1] != ':'):
+			return b, nil
+		case i+1 < len(b):
+			return b[:i+1], b[i+2:]
 		}
+		return b, nil
 	}
 	if i := bytes.LastIndexByte(b, ':'); i >= 0 && bytes.IndexByte(b, ':') == i {
 		return b[:i], b[i+1:]

@@ -1,5 +1,10 @@
 package parse
 
+import (
+	"iter"
+	"math/bits"
+)
+
 // KeySet is a small constant set of keys that records are asked for as a whole. It is
 // safe for concurrent use.
 type KeySet struct {
@@ -36,4 +41,22 @@ func (r *Record) HasAny(s *KeySet) bool {
 		}
 	}
 	return false
+}
+
+// Each yields the keys of the set that the record has, in path order if
+// the set was made of keys in that order. The record may be changed meanwhile, but for deleting them.
+func (r *Record) Each(s *KeySet) iter.Seq[Key] {
+	return func(yield func(Key) bool) {
+		for i := range s.words {
+			w := &s.words[i]
+			if w.index >= len(r.present) {
+				continue
+			}
+			for word := r.present[w.index] & w.mask; word != 0; word &= word - 1 {
+				if !yield(Key(w.index<<6 + bits.TrailingZeros64(word))) {
+					return
+				}
+			}
+		}
+	}
 }
