@@ -1,0 +1,49 @@
+// Command bench measures penstock against what else a Go program could use for the same
+// work: the standard library, the operators of the OpenTelemetry Collector, go-syslog.
+//
+//	go run ./internal/bench                       # all corpora, a table for people
+//	go run ./internal/bench -only asa,cef -runs 3
+//	go run ./internal/bench -markdown -o internal/bench/RESULTS.md
+//	go test ./internal/bench -run '^$' -bench Peers/asa -cpu 1
+//
+// # The work
+//
+// Raw lines in, one ECS event a line out as JSON: find the lines, parse them, give the
+// values ECS names and types, write them. All peers do this on the same bytes and in the
+// same run. mapping.go holds what the peers are asked for; it leaves out what penstock
+// does besides (related.*, addresses, parts of URLs, categories of an AWS call, a check
+// of each value against the type of its field), so that in doubt a peer does less. A test
+// compares the values of some hundred records, field by field, and lists the differences
+// that it tolerates.
+//
+// penstock is used as a host uses it: an ingest.Pipeline with a reader as source, a
+// built-in pack with ECS fields only, an encoder, a batch writer, one worker. The others
+// read chunks of 256 KiB in a loop, without a pipeline. Everything writes to a sink that
+// counts bytes and forgets them.
+//
+// Corpora are generated (the same seed gives the same bytes) from wide pools of values. A
+// corpus whose pack is not built in is left out with a message.
+//
+// # How it measures
+//
+// Every run is a process of its own, with GOMAXPROCS=1, so that heaps, collectors and
+// peak memory stay apart; its corpus (-mb) lies outside the Go heap and is read over and
+// over for -time. Making the corpus, starting up and the first megabyte do not count. The
+// peers of one corpus run in turn, -runs times. The rate is input bytes by CPU time, user
+// and system, of all threads, the collector's included; CPU time moves less than the
+// clock when a machine has other work. Even so: compare within one run, not between two
+// runs or two machines.
+//
+// # How to read the table
+//
+// MB/s is millions of input bytes per CPU-second, the median of the runs. "penstock ÷
+// best" compares it with the fastest of the others on that corpus. "allocs/event" is what
+// penstock allocates in steady state, "peak RSS" the highest resident size of its process
+// without the corpus, program text included. "two workers" is the rate by the clock with
+// two cores and two workers, over that with one, from the fastest run of each: on a
+// machine with other work it says little. The second table says how much work stands
+// behind a figure: bytes and fields of each event, in and out.
+//
+// Not measured here: reading files and sockets, dead letters (no record of the corpora is
+// one), validation, delivery, other programs (syslog-ng, Vector, Benthos).
+package main
