@@ -75,6 +75,13 @@ func (p *Pack) Version() string { return p.version }
 // Docs are the addresses of the vendor documents that the pack was written from.
 func (p *Pack) Docs() []string { return slices.Clone(p.docs) }
 
+// Notes are the pack author's remarks.
+func (p *Pack) Notes() string { return p.notes }
+
+// Detectable reports whether the pack says how its messages are recognised. One that does
+// not is found by name alone.
+func (p *Pack) Detectable() bool { return len(p.detect) > 0 }
+
 // Schema is the set of fields that events of the pack can have.
 func (p *Pack) Schema() *parse.Schema { return p.schema }
 
@@ -341,7 +348,7 @@ func (c *compiler) rest(y *yaml.Node) error {
 	}
 	var o normalize.DeriveOptions
 	if n := y.Get("derive"); n != nil {
-		if err := c.known(n, "address", "community_id", "related", "url", "file"); err != nil {
+		if err := c.known(n, "address", "community_id", "related", "url", "file", "duration"); err != nil {
 			return err
 		}
 		for _, d := range n.Pairs {
@@ -357,6 +364,8 @@ func (c *compiler) rest(y *yaml.Node) error {
 				o.NoURLParts = off
 			case "file":
 				o.NoFileParts = off
+			case "duration":
+				o.NoDuration = off
 			}
 		}
 	}
