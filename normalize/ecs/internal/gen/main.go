@@ -195,17 +195,33 @@ func (t *table) readValues(data fs.FS) error {
 	return nil
 }
 
-// initialisms are the words that the identifiers write in their own way.
-var initialisms = map[string]string{
-	"appname": "AppName", "cdhash": "CDHash", "faas": "FaaS", "macho": "MachO", "msgid": "MsgID", "oauth": "OAuth",
-	"procid": "ProcID", "ssdeep": "SSDeep", "username": "Username",
-}
-
-func init() {
-	for _, w := range strings.Fields(`abi ai api as bcc cc cpu dll dns dos ecs elf gid http iana id io ip iso ja3 ja3s mac
-		md5 mfa mime nat ns os pe pid sha1 sha256 sha384 sha512 tlp tls tlsh ttl tty uid uri url uuid vlan vpid x509`) {
-		initialisms[w] = strings.ToUpper(w)
+// initialism returns how the identifiers write a word that is not simply capitalised,
+// or "".
+func initialism(word string) string {
+	switch word {
+	case "appname":
+		return "AppName"
+	case "cdhash":
+		return "CDHash"
+	case "faas":
+		return "FaaS"
+	case "macho":
+		return "MachO"
+	case "msgid":
+		return "MsgID"
+	case "oauth":
+		return "OAuth"
+	case "procid":
+		return "ProcID"
+	case "ssdeep":
+		return "SSDeep"
+	case "username":
+		return "Username"
+	case "abi", "ai", "api", "as", "bcc", "cc", "cpu", "dll", "dns", "dos", "ecs", "elf", "gid", "http", "iana", "id", "io", "ip", "iso", "ja3", "ja3s", "mac",
+		"md5", "mfa", "mime", "nat", "ns", "os", "pe", "pid", "sha1", "sha256", "sha384", "sha512", "tlp", "tls", "tlsh", "ttl", "tty", "uid", "uri", "url", "uuid", "vlan", "vpid", "x509":
+		return strings.ToUpper(word)
 	}
+	return ""
 }
 
 // ident names the constant of a path: http.response.status_code gives
@@ -213,7 +229,7 @@ func init() {
 func ident(path string) string {
 	var b strings.Builder
 	for _, word := range strings.FieldsFunc(path, func(r rune) bool { return r == '.' || r == '_' || r == '@' }) {
-		if s := initialisms[word]; s != "" {
+		if s := initialism(word); s != "" {
 			b.WriteString(s)
 			continue
 		}
