@@ -59,13 +59,18 @@ var classes = sync.OnceValue(func() *[ecs.Count]class {
 	return c
 })
 
+// TimeContext is what the text of a time does not say: Now, which tells the year of a time
+// without one, and Zone, where a time without a zone was written (nil is UTC).
+type TimeContext = timeparse.Context
+
 // Coerce makes v fit the type that ECS gives to k: text becomes a number, an address,
 // an instant, a boolean; scalars become text for keyword fields. It reports false
 // where that cannot be done without a guess. Vendor fields take any value.
 //
 // Text that has to be rewritten goes to r's arena. Instants without a zone are read
-// in c.Zone, and those without a year by c.Now.
-func Coerce(r *parse.Record, k parse.Key, v parse.Value, c *timeparse.Context) (parse.Value, bool) {
+// in c.Zone, and those without a year by c.Now; a nil c is a zero one. Null becomes the
+// absent Value: where ok is true and the result IsZero, there is nothing to set.
+func Coerce(r *parse.Record, k parse.Key, v parse.Value, c *TimeContext) (parse.Value, bool) {
 	kind := v.Kind()
 	if k >= ecs.Count || kind == parse.KindNone {
 		return v, true
@@ -106,7 +111,7 @@ func Coerce(r *parse.Record, k parse.Key, v parse.Value, c *timeparse.Context) (
 	case classBool:
 		return toBool(v)
 	case classTime:
-		return toTime(v, c)
+		return toTime(r, v, c)
 	case classIP:
 		if kind == parse.KindIP {
 			return v, true
@@ -230,12 +235,15 @@ func toBool(v parse.Value) (parse.Value, bool) {
 	return v, false
 }
 
-func toTime(v parse.Value, c *timeparse.Context) (parse.Value, bool) {
+func toTime(r *parse.Record, v parse.Value, c *TimeContext) (parse.Value, bool) {
+	if c == nil {
+		c = &TimeContext{}
+	}
 	switch v.Kind() {
 	case parse.KindTime:
 		return v, true
 	case parse.KindInt, parse.KindFloat:
-		b := v.AppendText(make([]byte, 0, 40))
+		b := v.AppendText(r.Text().Scratch(40))
 		t, err := epochLayout().Parse(b, c)
 		return parse.TimeValue(t.Nanos), err == nil
 	case parse.KindString:

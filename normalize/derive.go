@@ -27,6 +27,9 @@ type DeriveOptions struct {
 	NoURLParts bool
 	// NoFileParts leaves out name, extension and directory of a file's path.
 	NoFileParts bool
+	// NoDuration leaves out of event.start, .end and .duration the one that follows from the
+	// other two: for devices whose start is no start.
+	NoDuration bool
 }
 
 // Deriver sets the fields that follow from other fields of the same event: addresses,
@@ -102,7 +105,7 @@ func (d *Deriver) Derive(r *parse.Record) {
 	if r.HasAny(d.flow) {
 		d.network(r)
 	}
-	if r.HasAny(d.times) {
+	if !d.o.NoDuration && r.HasAny(d.times) {
 		duration(r)
 	}
 	if !d.o.NoURLParts && r.HasAny(d.urls) {
@@ -332,16 +335,28 @@ var relatedRules = sync.OnceValue(func() []relatedRule {
 	return rules
 })
 
+// maxCompared is how many values related compares with each other; of more, and the wire
+// decides how many a list has, Record.Append takes care.
+const maxCompared = 16
+
 func related(r *parse.Record) {
 	rules := relatedRules()
 	for i := range rules {
 		rule := &rules[i]
-		var room [8]parse.Value
-		values := room[:0]
+		var room [maxCompared]parse.Value
+		values, many := room[:0], false
 		for k := range r.Each(rule.set) {
-			values = addRelated(values, *r.Ref(k))
+			v := *r.Ref(k)
+			if many = len(values)+max(1, len(v.List())) > maxCompared; many {
+				break
+			}
+			values = addRelated(values, v)
 		}
 		switch {
+		case many:
+			for k := range r.Each(rule.set) {
+				appendRelated(r, rule.key, *r.Ref(k))
+			}
 		case len(values) == 0:
 		case r.Has(rule.key):
 			for _, v := range values {
@@ -377,4 +392,20 @@ func addRelated(list []parse.Value, v parse.Value) []parse.Value {
 		}
 	}
 	return append(list, v)
+}
+
+// appendRelated appends the texts and addresses of v to the list field k.
+func appendRelated(r *parse.Record, k parse.Key, v parse.Value) {
+	switch v.Kind() {
+	case parse.KindList:
+		for _, e := range v.List() {
+			appendRelated(r, k, e)
+		}
+	case parse.KindIP:
+		r.Append(k, v)
+	case parse.KindString:
+		if len(v.Bytes()) > 0 {
+			r.Append(k, v)
+		}
+	}
 }

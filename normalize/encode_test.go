@@ -390,6 +390,8 @@ func TestEncodeManySchemas(t *testing.T) {
 	}
 }
 
+var insideText, outsideText = []byte("10.0.0.1"), []byte("93.184.216.34")
+
 // record25 fills a record as a firewall's event has it.
 func record25(r *parse.Record) {
 	r.Use(nil)
@@ -411,10 +413,10 @@ func record25(r *parse.Record) {
 	r.SetConst(ecs.ObserverHostname, "fw-01")
 	r.SetConst(ecs.NetworkTransport, "tcp")
 	r.SetConst(ecs.NetworkProtocol, "https")
-	r.Set(ecs.SourceIP, parse.IPv4Value(0x0a000001, []byte("10.0.0.1")))
+	r.Set(ecs.SourceIP, parse.IPv4Value(0x0a000001, insideText))
 	r.SetInt(ecs.SourcePort, 51234)
 	r.SetInt(ecs.SourceBytes, 1234)
-	r.Set(ecs.DestinationIP, parse.IPv4Value(0x5db8d822, []byte("93.184.216.34")))
+	r.Set(ecs.DestinationIP, parse.IPv4Value(0x5db8d822, outsideText))
 	r.SetInt(ecs.DestinationPort, 443)
 	r.SetInt(ecs.DestinationBytes, 56789)
 	r.SetConst(ecs.RuleName, "allow web")
