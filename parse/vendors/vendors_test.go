@@ -1,0 +1,328 @@
+package vendors_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/penstock-dev/penstock/normalize/ecs"
+	"github.com/penstock-dev/penstock/parse/pack"
+	"github.com/penstock-dev/penstock/parse/parsetest"
+	"github.com/penstock-dev/penstock/parse/vendors"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+// ties are the packs that detection may find for another pack's samples: their products
+// write the same bytes, and the pack that it finds says so in its notes.
+var ties = map[string][]string{}
+
+// maxAllocs are the packs that need more allocations an event than others, and why.
+var maxAllocs = map[string]float64{}
+
+func packs(t testing.TB) *pack.Set {
+	t.Helper()
+	set, err := vendors.Packs()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return set
+}
+
+// Every built-in pack passes the suite. One pack alone: go test -run 'TestPacks/cisco.asa'.
+func TestPacks(t *testing.T) {
+	set := packs(t)
+	for _, name := range set.Names() {
+		t.Run(name, func(t *testing.T) {
+			p, err := set.Pack(name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			o := parsetest.Options{Set: set, Ties: ties[name], MaxAllocs: maxAllocs[name]}
+			for _, m := range missing(p) {
+				switch {
+				case m == "testdata/samples.log":
+					t.Skip("no samples; see TestComplete")
+				case strings.HasSuffix(m, ".golden.jsonl") && !*update:
+					o.Skip = []string{"golden"} // TestComplete tells
+				}
+			}
+			parsetest.Pack(t, p, name, o)
+		})
+	}
+}
+
+// missing lists what a pack should have and does not.
+func missing(p *pack.Pack) []string {
+	var out []string
+	for what, got := range map[string]string{"vendor": p.Vendor(), "product": p.Product(), "version": p.Version()} {
+		if got == "" {
+			out = append(out, what)
+		}
+	}
+	if len(p.Docs()) == 0 {
+		out = append(out, "docs")
+	}
+	records, _ := parsetest.Records(os.DirFS(p.Name()))
+	var samples, hostile bool
+	seen := map[string]bool{}
+	for _, r := range records {
+		hostile = hostile || strings.HasPrefix(r.File, "hostile")
+		samples = samples || !strings.HasPrefix(r.File, "hostile")
+		if seen[r.File] {
+			continue
+		}
+		seen[r.File] = true
+		golden := "testdata/" + strings.TrimSuffix(r.File, ".log") + ".golden.jsonl"
+		if _, err := os.Stat(filepath.Join(p.Name(), golden)); err != nil {
+			out = append(out, golden)
+		}
+	}
+	if !samples {
+		out = append(out, "testdata/samples.log")
+	}
+	if !hostile {
+		out = append(out, "testdata/hostile.log")
+	}
+	slices.Sort(out)
+	return out
+}
+
+// Every pack has its papers, its samples and its golden lines. While more than a quarter
+// of the packs lack something, that is only logged.
+func TestComplete(t *testing.T) {
+	set := packs(t)
+	lacking := map[string][]string{}
+	for _, name := range set.Names() {
+		p, err := set.Pack(name)
+		if err != nil {
+			t.Error(err)
+			continue
+		}
+		if m := missing(p); len(m) > 0 {
+			lacking[name] = m
+		}
+	}
+	report := t.Errorf
+	if 4*len(lacking) > len(set.Names()) {
+		report = t.Logf
+	}
+	for name, m := range lacking {
+		report("%s: missing: %s", name, strings.Join(m, ", "))
+	}
+}
+
+// place is where a field was first seen with a type.
+type place struct{ kind, where string }
+
+// One field has one type and one vocabulary in the events of all packs.
+func TestOneFieldOneType(t *testing.T) {
+	files, err := filepath.Glob("*/testdata/*.golden.jsonl")
+	if err != nil {
+		t.Fatal(err)
+	}
+	types := map[string]place{}
+	faults := map[string]bool{} // one report for each field and file
+	fault := func(file, field, format string, args ...any) {
+		if key := file + " " + field; !faults[key] {
+			faults[key] = true
+			t.Errorf("%s: %s: %s", file, field, fmt.Sprintf(format, args...))
+		}
+	}
+	for _, file := range files {
+		hostile := strings.HasPrefix(filepath.Base(file), "hostile")
+		data, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for n, line := range bytes.Split(data, []byte{'\n'}) {
+			if len(line) == 0 || bytes.HasPrefix(line, []byte(`{"event":{"kind":"pipeline_error"`)) {
+				continue
+			}
+			var event map[string]any
+			d := json.NewDecoder(bytes.NewReader(line))
+			d.UseNumber()
+			if err := d.Decode(&event); err != nil {
+				t.Errorf("%s:%d: %v", file, n+1, err)
+				continue
+			}
+			walk("", event, func(field string, v any) {
+				kind := kindOf(v)
+				if kind == "" {
+					return
+				}
+				if k, ok := ecs.Lookup(field); ok {
+					if why := misfit(k, v); why != "" {
+						fault(file, field, "line %d: %s", n+1, why)
+					}
+				}
+				if ok := vocabulary[field]; ok != nil {
+					for _, text := range texts(v) {
+						if !ok(text) {
+							fault(file, field, "line %d: %q is outside of the field's vocabulary", n+1, text)
+						}
+					}
+				}
+				if hostile {
+					return // its senders lie about types
+				}
+				if p, ok := types[field]; !ok {
+					types[field] = place{kind, fmt.Sprintf("%s:%d", file, n+1)}
+				} else if p.kind != kind {
+					fault(file, field, "line %d: %s here, %s in %s", n+1, kind, p.kind, p.where)
+				}
+			})
+		}
+	}
+}
+
+func walk(path string, v any, visit func(field string, v any)) {
+	m, ok := v.(map[string]any)
+	if !ok || path != "" && isWhole(path) {
+		visit(path, v)
+		return
+	}
+	for k, e := range m {
+		walk(strings.TrimPrefix(path+"."+k, "."), e, visit)
+	}
+}
+
+// isWhole reports whether ECS makes the field an object with names of its own.
+func isWhole(path string) bool {
+	k, ok := ecs.Lookup(path)
+	return ok && (k.Type() == ecs.TypeFlattened || k.Type() == ecs.TypeNested)
+}
+
+// kindOf is the type of a field's value or elements; "" for one that tells none.
+func kindOf(v any) string {
+	switch v := v.(type) {
+	case []any:
+		for _, e := range v {
+			if k := kindOf(e); k != "" {
+				return k
+			}
+		}
+		return ""
+	case string:
+		return "text"
+	case json.Number:
+		return "a number"
+	case bool:
+		return "a boolean"
+	case map[string]any:
+		return "an object"
+	}
+	return ""
+}
+
+func texts(v any) []string {
+	switch v := v.(type) {
+	case string:
+		return []string{v}
+	case []any:
+		var out []string
+		for _, e := range v {
+			out = append(out, texts(e)...)
+		}
+		return out
+	}
+	return nil
+}
+
+// misfit says why v is no value of an ECS field.
+func misfit(k ecs.Key, v any) string {
+	list, isList := v.([]any)
+	switch {
+	case k.Type().IsObject():
+		return ""
+	case isList != k.Array():
+		return fmt.Sprintf("a list is %t, ECS says %t", isList, k.Array())
+	case !isList:
+		list = []any{v}
+	}
+	for _, e := range list {
+		ok := true
+		switch typ := k.Type(); {
+		case typ.IsInteger():
+			n, isNumber := e.(json.Number)
+			_, err := n.Int64()
+			ok = isNumber && err == nil
+		case typ.IsFloat():
+			_, ok = e.(json.Number)
+		case typ == ecs.TypeBoolean:
+			_, ok = e.(bool)
+		case typ == ecs.TypeDate:
+			s, _ := e.(string)
+			_, err := time.Parse(time.RFC3339Nano, s)
+			ok = err == nil
+		case typ == ecs.TypeIP:
+			s, _ := e.(string)
+			_, err := netip.ParseAddr(s)
+			ok = err == nil
+		case typ.IsString():
+			_, ok = e.(string)
+		}
+		if !ok {
+			return fmt.Sprintf("%v is no %s", e, k.Type())
+		}
+		if s, isText := e.(string); isText && k.Allowed() != nil && !k.Allows(s) {
+			return fmt.Sprintf("%q is no allowed value", s)
+		}
+	}
+	return ""
+}
+
+func lower(s string) bool { return s == strings.ToLower(s) && s == strings.TrimSpace(s) }
+func upper(s string) bool { return s == strings.ToUpper(s) }
+
+func oneOf(values ...string) func(string) bool {
+	return func(s string) bool { return slices.Contains(values, s) }
+}
+
+// mac is RFC 7042's form, which ECS asks for.
+func mac(s string) bool { return upper(s) && !strings.ContainsAny(s, ":.") }
+
+func digits(s string) bool { return s != "" && strings.Trim(s, "0123456789") == "" }
+
+// vocabulary is how the values of a field are written everywhere.
+var vocabulary = map[string]func(string) bool{
+	"network.transport":                lower,
+	"network.protocol":                 lower,
+	"network.application":              lower,
+	"network.type":                     lower,
+	"network.iana_number":              digits,
+	"network.direction":                oneOf("ingress", "egress", "inbound", "outbound", "internal", "external", "unknown"),
+	"observer.type":                    lower,
+	"host.os.type":                     oneOf("linux", "macos", "unix", "windows", "ios", "android"),
+	"tls.version_protocol":             lower,
+	"url.scheme":                       lower,
+	"cloud.provider":                   lower,
+	"dns.type":                         oneOf("query", "answer"),
+	"dns.question.class":               upper,
+	"dns.question.type":                upper,
+	"dns.response_code":                upper,
+	"source.mac":                       mac,
+	"destination.mac":                  mac,
+	"host.mac":                         mac,
+	"client.mac":                       mac,
+	"server.mac":                       mac,
+	"observer.mac":                     mac,
+	"file.hash.md5":                    lower,
+	"file.hash.sha1":                   lower,
+	"file.hash.sha256":                 lower,
+	"process.hash.md5":                 lower,
+	"process.hash.sha1":                lower,
+	"process.hash.sha256":              lower,
+	"log.syslog.facility.name":         lower,
+	"source.geo.country_iso_code":      upper,
+	"destination.geo.country_iso_code": upper,
+	"client.geo.country_iso_code":      upper,
+}
