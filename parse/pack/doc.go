@@ -53,9 +53,10 @@ otherwise): here acme.wall.<native key>. What a lossy filter, a lookup or a cond
 	            named member; [] for top arrays only
 	include     other packs beside this one, whose lookups and groups are known here too
 	nulls, lookups, groups, set, steps, required
-	derive      {address: false, community_id: false, related: false, url: false, file: false}
-	            switches off what is derived from other fields: source.address from source.ip,
-	            network.community_id, related.*, the parts of url.original and file.path
+	derive      {address: false, community_id: false, related: false, url: false, file: false,
+	            duration: false} switches off what is derived from other fields: source.address
+	            from source.ip, network.community_id, related.*, the parts of url.original and
+	            file.path, the third of event.start, .end and .duration
 	priority    {critical: condition, high: condition, low: condition}
 
 event.kind (event), event.module, event.dataset and ecs.version are set on every event.
@@ -93,6 +94,10 @@ Formats and the native names that they give:
 	        extension keys as on the wire; label("Rule Name") finds csN by csNLabel. names: long
 	        also reads the long names of the CEF dictionary as the short ones (sourceAddress
 	        as src), and keeps by the long name what no field took
+	        strip: [ACME, ad.] takes a vendor's prefix off extension keys: ACMEpolicyid is
+	        policyid, unless the pack names the whole key.
+	        A pack that reads other formats too keeps extension keys right below the
+	        namespace, others below namespace.extensions
 	leef:   {}               leef.version .vendor .product .device_version .class_id, attributes
 	kv:     {preset: fortinet|sophos|sonicwall|watchguard|checkpoint|juniper|logfmt|iptables|auditd,
 	         pairs: ' ', keys: '=', quotes: '"', escapes: backslash|c|doubled|none, bare: stray|true|empty,

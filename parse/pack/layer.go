@@ -44,6 +44,7 @@ type layer struct {
 	lists      []int             // slots of paths that collect a list
 	containers []parse.Key       // where keys without a slot go, by the kernel's node number
 	long       map[string][]byte // CEF: long names of the dictionary's short keys; nil: not wanted
+	strip      []string          // CEF: prefixes that extension keys may have
 	wanted     func(name string) (native string, ok bool)
 }
 
@@ -270,7 +271,7 @@ var cefNames = []string{"version", "vendor", "product", "device_version", "class
 
 func (c *compiler) cefLayer(l *layer, y *yaml.Node, common []string) error {
 	if l.kind == "cef" {
-		common = append(common, "names")
+		common = append(common, "names", "strip")
 	}
 	if err := c.known(y, common...); err != nil {
 		return err
@@ -281,6 +282,15 @@ func (c *compiler) cefLayer(l *layer, y *yaml.Node, common []string) error {
 		}
 		if n.Text == "long" {
 			l.long = cefLong()
+		}
+	}
+	if n := y.Get("strip"); n != nil {
+		var err error
+		if l.strip, err = c.strings(n); err != nil {
+			return err
+		}
+		if slices.Contains(l.strip, "") {
+			return c.errorf(n, "an empty prefix stands before everything")
 		}
 	}
 	for _, n := range cefNames {
@@ -327,6 +337,29 @@ func (l *layer) withLong(names []string, slots []int) ([]string, []int) {
 	return names, slots
 }
 
+// withStripped adds the prefixed forms of keys, for the same slots, unless the pack itself
+// asks for them.
+func (l *layer) withStripped(names []string, slots []int) ([]string, []int) {
+	for i, key := range names[:len(names):len(names)] {
+		for _, prefix := range l.strip {
+			if n := prefix + key; !slices.Contains(names, n) {
+				names, slots = append(names, n), append(slots, slots[i])
+			}
+		}
+	}
+	return names, slots
+}
+
+// stripped is a key without the vendor's prefix.
+func (l *layer) stripped(key []byte) []byte {
+	for _, prefix := range l.strip {
+		if len(key) > len(prefix) && string(key[:len(prefix)]) == prefix {
+			return key[len(prefix):]
+		}
+	}
+	return key
+}
+
 func runCEF(s *state, l *layer, text []byte) error {
 	st := &s.layers[l.number]
 	at := cef.Find(text)
@@ -352,6 +385,11 @@ func runCEF(s *state, l *layer, text []byte) error {
 			if n, ok := l.long[string(s.frame.Rest[i].Key)]; ok {
 				s.frame.Rest[i].Key = n
 			}
+		}
+	}
+	if l.strip != nil {
+		for i := rest; i < len(s.frame.Rest); i++ {
+			s.frame.Rest[i].Key = l.stripped(s.frame.Rest[i].Key)
 		}
 	}
 	return err
@@ -601,12 +639,15 @@ func (c *compiler) finishLayers() error {
 			if l.long != nil {
 				names, slots = l.withLong(names, slots)
 			}
+			if l.strip != nil {
+				names, slots = l.withStripped(names, slots)
+			}
 			k, err := parse.NewKeys(names, slots)
 			if err != nil {
 				return c.errorf(l.y, "%v", err)
 			}
 			l.keys = k
-			if l.kind == "cef" || l.kind == "leef" {
+			if (l.kind == "cef" || l.kind == "leef") && !c.mixed() {
 				base += ".extensions"
 			}
 			if err := c.container(l, base); err != nil {
@@ -615,6 +656,13 @@ func (c *compiler) finishLayers() error {
 		}
 	}
 	return nil
+}
+
+// mixed reports whether the pack reads other formats than CEF and LEEF too. Keys of
+// extensions then lie where those of the others lie, and the header's parts below cef or
+// leef; else extension keys lie below extensions and the header's parts beside that.
+func (c *compiler) mixed() bool {
+	return slices.ContainsFunc(c.keyed, func(l *layer) bool { return l.kind != "cef" && l.kind != "leef" && l.kind != "syslog" })
 }
 
 // container notes that keys without a slot go below name.

@@ -412,6 +412,7 @@ func (c *compiler) settleKeys(y *yaml.Node) error {
 	p.slotNames = c.names
 	p.covers = make([]int, len(c.names))
 	keepNames := make([]string, len(c.names))
+	mixed := c.mixed()
 	for i, name := range c.names {
 		p.covers[i] = -1
 		if i <= 1 || strings.HasPrefix(name, "_") || strings.HasPrefix(name, "syslog.") || strings.HasPrefix(name, "sd.") || !p.keep {
@@ -419,13 +420,18 @@ func (c *compiler) settleKeys(y *yaml.Node) error {
 		}
 		clean := cleanPath(name)
 		for _, l := range c.keyed { // extension keys of CEF and LEEF lie together
+			if mixed {
+				break
+			}
 			if (l.kind == "cef" || l.kind == "leef") && !c.declared[name] {
 				clean = "extensions." + l.extension(clean)
 				break
 			}
 		}
 		for _, kind := range []string{"cef.", "leef."} { // header parts beside them
-			clean = strings.TrimPrefix(clean, kind)
+			if !mixed {
+				clean = strings.TrimPrefix(clean, kind)
+			}
 		}
 		if clean == "" {
 			continue
