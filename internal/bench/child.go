@@ -9,6 +9,7 @@ import (
 	"runtime"
 	"runtime/debug"
 	"runtime/pprof"
+	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -20,6 +21,7 @@ type sample struct {
 	Allocs          uint64
 	Peak            int64 // resident bytes, without the corpus
 	Fields          float64
+	Quiet           bool // all cores that the peer wants were free, before and after
 }
 
 func (s *sample) rate() float64     { return float64(s.In) / 1e6 / s.CPU.Seconds() }
@@ -97,6 +99,7 @@ func measure(p *peer, c *corpus, size int, span time.Duration, profile string) (
 	if err != nil {
 		return s, err
 	}
+	s.Quiet = quiet(p.workers)
 	debug.FreeOSMemory()
 	resetPeak()
 	if profile != "" {
@@ -128,10 +131,27 @@ func measure(p *peer, c *corpus, size int, span time.Duration, profile string) (
 	s.In, s.Out = in.read-in.warm, out.Load()
 	s.Allocs = after.Mallocs - before.Mallocs
 	s.Peak = peakMemory() - int64(len(data))
+	s.Quiet = s.Quiet && quiet(p.workers)
 	if err == nil && s.Events <= 0 {
 		err = fmt.Errorf("no events")
 	}
 	return s, err
+}
+
+// quiet says whether cores processors are free for this process, by keeping them busy for
+// a moment.
+func quiet(cores int) bool {
+	const moment = 20 * time.Millisecond
+	cpu, start := cpuTime(), time.Now()
+	var all sync.WaitGroup
+	for range cores {
+		all.Go(func() {
+			for time.Since(start) < moment {
+			}
+		})
+	}
+	all.Wait()
+	return float64(cpuTime()-cpu) > 0.9*float64(cores)*float64(time.Since(start))
 }
 
 // countFields is the mean number of leaves in the events of some lines; an array is one.

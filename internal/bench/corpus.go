@@ -20,10 +20,10 @@ var corpora = []*corpus{
 	{"asa", []string{"cisco.asa"}, (*gen).asa, 11},
 	{"cef", []string{"cef.log", "cef"}, (*gen).cef, 12},
 	{"cloudtrail", []string{"aws.cloudtrail"}, (*gen).cloudtrail, 13},
-	{"rfc5424", []string{"generic.syslog", "syslog"}, (*gen).rfc5424, 14},
+	{"rfc5424", []string{"generic.syslog", "syslog", "system.syslog"}, (*gen).rfc5424, 14},
 	{"fortigate", []string{"fortinet.firewall"}, (*gen).fortigate, 15},
-	{"winjson", []string{"beats.winlogbeat", "winlogbeat", "windows.json", "windows.winlogbeat", "windows.security", "windows.eventlog", "windows.event", "windows"}, (*gen).winjson, 16},
-	{"winxml", []string{"windows.xml", "windows.eventxml", "winxml", "windows.security", "windows.eventlog", "windows.event", "windows"}, (*gen).winxml, 17},
+	{"winjson", []string{"beats.winlogbeat", "winlogbeat", "windows.windows", "windows.eventlog", "windows"}, (*gen).winjson, 16},
+	{"winxml", []string{"windows.xml", "winxml", "windows.windows", "windows.eventlog", "windows"}, (*gen).winxml, 17},
 }
 
 func corpusNamed(name string) *corpus {

@@ -40,8 +40,8 @@
 // best" compares it with the fastest of the others on that corpus. "allocs/event" is what
 // penstock allocates in steady state, "peak RSS" the highest resident size of its process
 // without the corpus, program text included. "two workers" is the rate by the clock with
-// two cores and two workers, over that with one, from the fastest run of each: on a
-// machine with other work it says little. The second table says how much work stands
+// two cores and two workers, over that with one, from the fastest run of each; runs before
+// or after which other work held a core don't count, and – means that there was no other. The second table says how much work stands
 // behind a figure: bytes and fields of each event, in and out.
 //
 // Not measured here: reading files and sockets, dead letters (no record of the corpora is
