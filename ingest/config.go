@@ -52,7 +52,7 @@ type Output[T any] struct {
 	// the rows are counted as dropped, and as shed where the sink is required.
 	Drop bool
 	// QueueBatches and QueueBytes bound the queue. A batch counts with its lines and
-	// its raw messages. Defaults: 8, and 16 MiB.
+	// its raw messages. Defaults: 4, and 16 MiB.
 	QueueBatches int
 	QueueBytes   int64
 	// Retry says how the sink is tried again. The zero value: without end where
@@ -105,7 +105,9 @@ type Config[T any] struct {
 	// not depend on the number of workers.
 	Ordered bool
 
-	// ChunkSize is the room for raw bytes in a chunk. Default: 64 KiB. 1 KiB to 16 MiB.
+	// ChunkSize is the room for raw bytes in a chunk. Default: 64 KiB, and 16 KiB where
+	// a sink reads events, since those of a whole batch should stay in cache. 1 KiB to
+	// 16 MiB.
 	ChunkSize int
 	// ChunkMessages is how many messages a chunk has at most. Default: 4096. 1 to
 	// 1,048,576.
@@ -167,7 +169,6 @@ func (c *Config[T]) prepare() error {
 		}
 	}
 	number("Workers", &c.Workers, min(runtime.GOMAXPROCS(0), 1024), 1, 1024)
-	number("ChunkSize", &c.ChunkSize, 64<<10, 1<<10, 16<<20)
 	number("ChunkMessages", &c.ChunkMessages, parse.DefaultKeptEvents, 1, 1<<20)
 	number("MaxMessage", &c.MaxMessage, 1<<20, 1, maxLimit)
 	number("KeepOversize", &c.KeepOversize, min(4<<10, max(c.MaxMessage, 1)), 1, max(c.MaxMessage, 1))
@@ -204,7 +205,7 @@ func (c *Config[T]) prepare() error {
 	if c.Sink != nil {
 		c.Outputs = append([]Output[T]{{Sink: c.Sink}}, c.Outputs...)
 	}
-	required := false
+	required, readsEvents := false, false
 	for i := range c.Outputs {
 		o := &c.Outputs[i]
 		if o.Name == "" {
@@ -215,7 +216,7 @@ func (c *Config[T]) prepare() error {
 			continue
 		}
 		required = required || !o.BestEffort
-		number("QueueBatches of "+o.Name, &o.QueueBatches, 8, 1, 1<<16)
+		number("QueueBatches of "+o.Name, &o.QueueBatches, 4, 1, 1<<16)
 		if o.QueueBytes == 0 {
 			o.QueueBytes = 16 << 20
 		}
@@ -223,6 +224,7 @@ func (c *Config[T]) prepare() error {
 			bad("QueueBytes of %s is %d", o.Name, o.QueueBytes)
 		}
 		reads := batch.ReadsEvents(o.Sink)
+		readsEvents = readsEvents || reads
 		if !reads && c.Encoder == nil {
 			bad("the sink %s reads lines, but Config has no Encoder", o.Name)
 		}
@@ -230,6 +232,11 @@ func (c *Config[T]) prepare() error {
 			bad("the sink %s reads events, which the lines of InlineDeadLetters do not have", o.Name)
 		}
 	}
+	chunk := 64 << 10
+	if readsEvents {
+		chunk = 16 << 10
+	}
+	number("ChunkSize", &c.ChunkSize, chunk, 1<<10, 16<<20)
 	if len(c.Outputs) == 0 {
 		bad("Config has no Sink")
 	} else if !required {

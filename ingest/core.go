@@ -12,7 +12,7 @@ import (
 // way to the workers, and the ledger.
 type core struct {
 	limits  Limits
-	free    chan *Chunk   // fixed free list
+	free    *pool[*Chunk]
 	work    chan *Chunk   // room for every chunk, so that a send never blocks
 	abort   sync.Once     //
 	aborted chan struct{} // closed: nothing is delivered any more
@@ -50,14 +50,11 @@ type sourceState struct {
 func newCore(l Limits, chunks int) *core {
 	c := &core{
 		limits:  l,
-		free:    make(chan *Chunk, chunks),
+		free:    newPool(chunks, func() *Chunk { return &Chunk{} }),
 		work:    make(chan *Chunk, chunks),
 		aborted: make(chan struct{}),
 		packIDs: map[string]uint16{"": 0},
 		packs:   []packState{{}},
-	}
-	for range chunks {
-		c.free <- &Chunk{}
 	}
 	c.live.prev, c.live.next = &c.live, &c.live
 	return c
@@ -95,7 +92,7 @@ func (c *core) recycle(ch *Chunk) {
 		faults = nil
 	}
 	*ch = Chunk{home: ch.home[:0], Msgs: msgs[:0], Faults: faults[:0]}
-	c.free <- ch
+	c.free.put(ch)
 }
 
 // send counts the messages of ch as received and queues it. The order of the queue is

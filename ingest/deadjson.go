@@ -35,7 +35,9 @@ func (d *DeadLetter) AppendJSON(dst []byte) []byte {
 		dst = append(dst, '"', ':')
 		dst = scan.AppendJSONString(dst, []byte(value))
 	}
-	text("category", d.Category.String())
+	if d.Category.Valid() {
+		text("category", d.Category.String())
+	}
 	text("stage", d.Stage.String())
 	text("parser", d.Parser)
 	text("parser_version", d.ParserVersion)

@@ -46,9 +46,11 @@ type DeadLetter struct {
 }
 
 // deadBatch carries the dead letters of one chunk, or of one batch that a sink did not
-// take. It owns copies of what they refer to, so that it holds no chunk.
+// take. It owns copies of what they refer to, so that it holds no chunk. There is a
+// fixed number of them; whoever waits for one waits for the sink of dead letters and
+// for nothing else.
 type deadBatch struct {
-	pool    *deadPool
+	pool    *pool[*deadBatch] // where it goes when it is released
 	letters []DeadLetter
 	items   []int32
 	text    arena.Bytes
@@ -73,7 +75,7 @@ func (b *deadBatch) rows() *batch.Batch[DeadLetter] { return &b.batch }
 func (b *deadBatch) itemOf(row int) int32           { return b.items[row] }
 func (b *deadBatch) answerTo() *ack                 { return b.ack }
 func (b *deadBatch) size() int                      { return b.held }
-func (b *deadBatch) release()                       { b.pool.put(b) }
+func (b *deadBatch) release()                       { b.reset(); b.pool.put(b) }
 
 // seal makes the batch ready for the sink.
 func (b *deadBatch) seal(a *ack, lines bool) {
@@ -112,41 +114,6 @@ func (b *deadBatch) reset() {
 	}
 	b.text.Reset()
 	b.ack, b.held = nil, 0
-}
-
-// deadPool is a fixed free list of deadBatches. Whoever waits for one waits for the
-// sink of dead letters and for nothing else.
-type deadPool struct {
-	free    chan *deadBatch
-	aborted chan struct{}
-}
-
-func newDeadPool(n int, aborted chan struct{}) *deadPool {
-	p := &deadPool{make(chan *deadBatch, n), aborted}
-	for range n {
-		p.free <- &deadBatch{pool: p}
-	}
-	return p
-}
-
-// get returns nil after abort.
-func (p *deadPool) get() *deadBatch {
-	select {
-	case b := <-p.free:
-		return b
-	default:
-	}
-	select {
-	case b := <-p.free:
-		return b
-	case <-p.aborted:
-		return nil
-	}
-}
-
-func (p *deadPool) put(b *deadBatch) {
-	b.reset()
-	p.free <- b
 }
 
 // categoryOf is errcat.Of for err, INTERNAL for an error whose methods panic.

@@ -21,14 +21,14 @@
 //	source → chunk → worker: parse, stages, validate, encode → batch → queue → sink
 //	                    ╰→ dead letters → queue → their sink
 //
-// A source fills pooled chunks of 64 KiB; messages are slices of them. A worker turns
+// A source fills pooled chunks (64 KiB by default); messages are slices of them. A worker turns
 // one chunk into one batch, while it is in cache, and hands the batch to the queue of
 // each sink. Chunks and batches are fixed free lists: when sinks are slow there are
 // none left, and the sources wait. That is the only backpressure, and the bound of
 // memory:
 //
 //	Chunks × ChunkSize (×4 once larger messages came)      raw bytes
-//	(Workers + 1 + sum of QueueBatches + 1) × lines        encoded, kept up to 16 × ChunkSize each
+//	(Workers + 1 + sum of (QueueBatches + 1)) × lines       encoded, kept up to 16 × ChunkSize each
 //	the same number × the events of a chunk                only where a sink reads events
 //
 // A larger message lives in a grown chunk until it is done.

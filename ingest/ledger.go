@@ -164,6 +164,8 @@ type tally struct {
 	split, filtered int
 	packs           []packTally // by pack number
 	seen            []uint16    // those with counts
+	last            *packTally  // of the number that was asked for last
+	lastID          uint16
 	cats            [maxCategories]int64
 	dead            bool // cats has counts
 }
@@ -176,7 +178,7 @@ func (t *tally) reset() {
 	for _, id := range t.seen {
 		t.packs[id] = packTally{}
 	}
-	t.seen = t.seen[:0]
+	t.seen, t.last = t.seen[:0], nil
 	if t.dead {
 		clear(t.cats[:])
 		t.dead = false
@@ -184,6 +186,9 @@ func (t *tally) reset() {
 }
 
 func (t *tally) pack(id uint16) *packTally {
+	if t.last != nil && t.lastID == id {
+		return t.last
+	}
 	if int(id) >= len(t.packs) {
 		t.packs = append(t.packs, make([]packTally, int(id)+1-len(t.packs))...)
 	}
@@ -191,6 +196,7 @@ func (t *tally) pack(id uint16) *packTally {
 	if *p == (packTally{}) {
 		t.seen = append(t.seen, id)
 	}
+	t.last, t.lastID = p, id
 	return p
 }
 

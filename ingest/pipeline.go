@@ -16,13 +16,13 @@ import (
 type Pipeline[T any] struct {
 	cfg        Config[T]
 	core       *core
-	slots      chan *slot[T]
+	slots      *pool[*slot[T]]
 	readEvents bool // some sink does
 	eventSize  int  // about what an event in a batch takes
 
 	outputs []*output[T]
 	dead    *output[DeadLetter] // nil if nobody takes them
-	letters *deadPool
+	letters *pool[*deadBatch]
 	deadTxt bool // the sink of dead letters reads lines
 	orders  []sequencer[*slot[T]]
 
@@ -56,11 +56,7 @@ func New[T any](cfg Config[T]) (*Pipeline[T], error) {
 	for i := range p.orders {
 		p.orders[i].ring = make([]slotted[*slot[T]], cfg.Chunks)
 	}
-	n := cfg.slotCount()
-	p.slots = make(chan *slot[T], n)
-	for range n {
-		p.slots <- &slot[T]{p: p, dead: &deadBatch{}}
-	}
+	p.slots = newPool(cfg.slotCount(), func() *slot[T] { return &slot[T]{p: p, dead: &deadBatch{}} })
 	for i := range cfg.Outputs {
 		o := &cfg.Outputs[i]
 		p.readEvents = p.readEvents || batch.ReadsEvents(o.Sink)
@@ -81,7 +77,7 @@ func New[T any](cfg Config[T]) (*Pipeline[T], error) {
 		}
 		p.dead = out
 		p.deadTxt = !batch.ReadsEvents(cfg.DeadLetters)
-		p.letters = newDeadPool(deadQueueBatches+2+len(p.outputs), p.core.aborted)
+		p.letters = newPool(deadQueueBatches+2+len(p.outputs), func() *deadBatch { return &deadBatch{} })
 	}
 	return p, nil
 }
@@ -318,7 +314,7 @@ func (p *Pipeline[T]) deliver(s *slot[T]) {
 	a := s.ack
 	if len(s.dead.letters) > 0 {
 		full := s.dead
-		if next := p.letters.get(); next != nil {
+		if next, ok := p.letters.get(nil, p.core.aborted); ok {
 			s.dead = next
 			p.sendDead(full, a)
 		} else {
@@ -358,8 +354,8 @@ func (p *Pipeline[T]) lost(o *output[T], c lostCargo[T], failed []batch.Failure)
 	if p.dead == nil {
 		return false
 	}
-	b := p.letters.get()
-	if b == nil {
+	b, ok := p.letters.get(nil, p.core.aborted)
+	if !ok {
 		return false
 	}
 	for _, f := range failed {

@@ -130,6 +130,8 @@ type Emit struct {
 	core *core
 	src  *sourceState
 	ctx  context.Context
+
+	replay bool // chunks hold lines of dead letters, see Replay
 }
 
 // Limits returns the bounds that the source must keep.
@@ -144,24 +146,24 @@ func (e *Emit) Now() time.Time { return e.core.now() }
 // A goroutine that holds a chunk must not wait for a second one: if all did, none
 // would be sent.
 func (e *Emit) Chunk() (*Chunk, error) {
-	select {
-	case c := <-e.core.free:
+	c, ok := e.core.free.get(e.ctx.Done(), e.core.aborted)
+	switch {
+	case ok:
 		return e.core.fill(c), nil
-	default:
-	}
-	select {
-	case c := <-e.core.free:
-		return e.core.fill(c), nil
-	case <-e.ctx.Done():
+	case e.ctx.Err() != nil:
 		return nil, context.Cause(e.ctx)
-	case <-e.core.aborted:
-		return nil, ErrClosed
 	}
+	return nil, ErrClosed
 }
 
 // Send hands c to the workers and never blocks. Without an error the chunk is no
 // longer the source's, and its Done will be called; with one it still is.
-func (e *Emit) Send(c *Chunk) error { return e.core.send(e.src, c) }
+func (e *Emit) Send(c *Chunk) error {
+	if e.replay && c != nil {
+		unwrap(c)
+	}
+	return e.core.send(e.src, c)
+}
 
 // Discard gives back a chunk that is not going to be sent.
 func (e *Emit) Discard(c *Chunk) {

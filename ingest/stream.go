@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -42,6 +43,8 @@ func (s Stream) Copy(ctx context.Context, r io.Reader, out *Emit) (int64, error)
 		framing = Lines
 	}
 	c := copier{Stream: s, out: out, limits: out.Limits(), splitter: framing(), pos: s.Offset, sent: s.Offset, from: s.Offset}
+	l, ok := c.splitter.(lines)
+	c.plain = ok && l.skipBlank
 	err := c.copy(ctx, r)
 	out.Discard(c.chunk)
 	return c.sent, err
@@ -56,6 +59,7 @@ type copier struct {
 	out      *Emit
 	limits   Limits
 	splitter Splitter
+	plain    bool // splitter is Lines, which has a shorter way
 	chunk    *Chunk
 	start    int    // of the frame at hand
 	scanned  int    //
@@ -167,13 +171,18 @@ const headRoom = 64
 // it sends it and goes on in the next one.
 func (c *copier) cut() error {
 	for c.scanned < len(c.chunk.Buf) {
-		n, ended := c.splitter.Scan(c.chunk.Buf[c.scanned:])
-		c.scanned += n
-		if !ended {
-			c.pass()
-			return nil
+		if c.plain && c.scanned == c.start {
+			c.lines()
 		}
-		c.frame(Complete)
+		if !c.chunk.Full() {
+			n, ended := c.splitter.Scan(c.chunk.Buf[c.scanned:])
+			c.scanned += n
+			if !ended {
+				c.pass()
+				return nil
+			}
+			c.frame(Complete)
+		}
 		if c.chunk.Full() {
 			if err := c.send(); err != nil {
 				return err
@@ -187,6 +196,30 @@ func (c *copier) cut() error {
 		}
 	}
 	return nil
+}
+
+// lines is cut and frame for complete lines of ordinary length, without a call for
+// each of them. It stops at the first line that is not.
+func (c *copier) lines() {
+	buf, ch := c.chunk.Buf, c.chunk
+	for !ch.Full() {
+		n := bytes.IndexByte(buf[c.start:], '\n')
+		if n < 0 || n > c.limits.MaxMessage {
+			return
+		}
+		msg := buf[c.start : c.start+n : c.start+n]
+		if n > 0 && msg[n-1] == '\r' {
+			msg = msg[:n-1]
+		}
+		if len(msg) == 0 {
+			ch.Skipped++
+		} else {
+			ch.Msgs = append(ch.Msgs, parse.Message{Raw: msg, Origin: c.Origin, Offset: c.pos, Received: c.now})
+		}
+		c.pos += int64(n + 1)
+		c.start += n + 1
+		c.scanned = c.start
+	}
 }
 
 // pass throws away what is too much of a frame that has not ended yet.

@@ -51,7 +51,7 @@ func (s *slot[T]) release() {
 	c := s.chunk
 	s.chunk, s.ack = nil, nil
 	p.core.recycle(c)
-	p.slots <- s
+	p.slots.put(s)
 }
 
 // phase says which component is at work, for the case that it panics.
@@ -115,19 +115,11 @@ func (w *worker[T]) run() {
 	for {
 		// The slot first: a worker that held a chunk and waited for a slot could wait
 		// for ever, ordered output for its chunk and all slots for ordered output.
-		var s *slot[T]
-		select {
-		case s = <-p.slots:
-		default:
-			select {
-			case s = <-p.slots:
-			case <-p.core.aborted:
-			}
-		}
+		s, _ := p.slots.get(nil, p.core.aborted)
 		c, ok := <-p.core.work
 		if !ok {
 			if s != nil {
-				p.slots <- s
+				p.slots.put(s)
 			}
 			return
 		}
