@@ -126,8 +126,26 @@ func Coerce(r *parse.Record, k parse.Key, v parse.Value, c *TimeContext) (parse.
 	return v, true
 }
 
-// TakesText reports whether Coerce takes any text for k as it is.
-func TakesText(k ecs.Key) bool { return k < ecs.Count && classes()[k] == classText }
+// Takes is the kind of values that Coerce leaves as they are for k, or KindNone where
+// it looks at each.
+func Takes(k ecs.Key) parse.Kind {
+	if k >= ecs.Count {
+		return parse.KindNone
+	}
+	switch classes()[k] {
+	case classText:
+		return parse.KindString
+	case classInteger:
+		return parse.KindInt
+	case classIP:
+		return parse.KindIP
+	case classBool:
+		return parse.KindBool
+	case classTime:
+		return parse.KindTime
+	}
+	return parse.KindNone
+}
 
 func toText(r *parse.Record, v parse.Value) (parse.Value, bool) {
 	switch v.Kind() {

@@ -158,17 +158,26 @@ func TestCoerceKinds(t *testing.T) {
 	}
 }
 
-func TestTakesText(t *testing.T) {
+func TestTakes(t *testing.T) {
+	samples := []parse.Value{
+		parse.StringValue(""), parse.StringValue("x"), parse.StringValue("10.0.0.1"), parse.StringValue("\xff"), parse.IntValue(-7),
+		parse.BoolValue(true), parse.TimeValue(1), parse.IPv4Value(10<<24|1, []byte("10.0.0.1")), parse.FloatValue(1.5),
+	}
 	for k := range ecs.All() {
-		for _, s := range []string{"", "x", "12", "10.0.0.1", "\xff"} {
-			got, kind := coerce(k, parse.StringValue(s))
-			if normalize.TakesText(k) && (got != s || kind != parse.KindString) {
-				t.Errorf("%s takes text but makes %q of %q", k, got, s)
+		for _, v := range samples {
+			if normalize.Takes(k) != v.Kind() {
+				continue
+			}
+			var r parse.Record
+			if w, ok := normalize.Coerce(&r, k, v, nil); !ok || !w.Equal(v) {
+				t.Errorf("%s takes %v but makes %q of %q", k, v.Kind(), w, v)
 			}
 		}
 	}
-	if normalize.TakesText(ecs.Count) || normalize.TakesText(ecs.SourceIP) || !normalize.TakesText(ecs.Message) {
-		t.Error("TakesText is wrong for a vendor field, source.ip or message")
+	for k, want := range map[ecs.Key]parse.Kind{ecs.Count: parse.KindNone, ecs.SourceIP: parse.KindIP, ecs.Message: parse.KindString, ecs.SourceMAC: parse.KindNone, ecs.SourcePort: parse.KindInt} {
+		if got := normalize.Takes(k); got != want {
+			t.Errorf("Takes(%s) is %v, want %v", k, got, want)
+		}
 	}
 }
 

@@ -22,7 +22,8 @@ type Record struct {
 	present []uint64 // one bit for each Key
 	slot    []uint16 // Key → index into keys and values, meaningful where present
 	keys    []Key
-	values  []Value
+	values  []Value // roomFor up to len(keys)
+	roomFor []Value // as many as keys has room for
 	dynamic []Dynamic
 
 	text  arena.Bytes
@@ -54,7 +55,7 @@ const keepFields = 1 << 13
 func (r *Record) Reset() {
 	clear(r.present)
 	if cap(r.values) > keepFields {
-		r.keys, r.values = nil, nil
+		r.keys, r.values, r.roomFor = nil, nil, nil
 	}
 	r.keys = r.keys[:0]
 	clear(r.values)
@@ -72,7 +73,10 @@ func (r *Record) Reset() {
 
 // Use empties the record and makes s its schema. A nil s means ECS alone.
 func (r *Record) Use(s *Schema) {
-	r.Reset()
+	if len(r.keys) > 0 || len(r.dynamic) > 0 || r.text.Len() > 0 || r.lists.Len() > 0 || r.Mismatched > 0 {
+		r.Reset()
+	}
+	r.Pack, r.PackVersion, r.Priority = "", "", 0
 	r.schema = s
 	n := int(ecs.Count)
 	if s != nil {
@@ -159,21 +163,97 @@ func (r *Record) set(k Key, v Value) {
 		r.Delete(k)
 		return
 	}
-	if !r.room(k) {
+	if (int(k) >= len(r.slot) || k == ecs.None) && !r.room(k) {
 		return
 	}
-	w, bit := k>>6, uint64(1)<<(k&63)
-	if r.present[w]&bit != 0 {
+	word, bit := &r.present[k>>6], uint64(1)<<(k&63)
+	if *word&bit != 0 {
 		r.values[r.slot[k]] = v
 		return
 	}
-	if len(r.keys) == 1<<16-1 {
-		r.compact()
+	n := len(r.keys)
+	if n >= len(r.roomFor) {
+		r.more()
+		n = len(r.keys)
 	}
-	r.present[w] |= bit
-	r.slot[k] = uint16(len(r.keys))
-	r.keys = append(r.keys, k)
-	r.values = append(r.values, v)
+	*word |= bit
+	r.slot[k] = uint16(n)
+	r.keys = r.keys[:n+1]
+	r.keys[n] = k
+	r.values = r.roomFor[:n+1]
+	r.values[n] = v
+}
+
+// more makes room for another field.
+func (r *Record) more() {
+	if len(r.keys) == maxPositions {
+		r.compact()
+		return
+	}
+	size := min(max(2*len(r.keys), 64), maxPositions)
+	keys, values := make([]Key, len(r.keys), size), make([]Value, size)
+	copy(keys, r.keys)
+	copy(values, r.values)
+	r.keys, r.roomFor, r.values = keys, values, values[:len(r.keys)]
+}
+
+// maxPositions is how many fields, deleted ones included, slot can tell apart.
+const maxPositions = 1<<16 - 1
+
+// Block is a set of constant fields that belongs together: records take it as a whole.
+// It is safe for concurrent use.
+type Block struct {
+	keys   []Key
+	values []Value
+	words  []keyWord
+}
+
+// NewBlock returns a Block of the given fields. Its values get the flag Constant: their
+// text must never change or move. Of two values for one key the last counts.
+func NewBlock(keys []Key, values []Value) *Block {
+	b := &Block{}
+	at := map[Key]int{}
+	for i, k := range keys {
+		v := values[i].WithFlags(Constant)
+		v.flags &^= grown
+		if j, ok := at[k]; ok {
+			b.values[j] = v
+			continue
+		}
+		if k == ecs.None || v.kind == KindNone {
+			continue
+		}
+		at[k] = len(b.keys)
+		b.keys, b.values = append(b.keys, k), append(b.values, v)
+	}
+	b.words = NewKeySet(b.keys...).words
+	return b
+}
+
+// SetBlock sets the fields of b, all of which must be keys of the record's schema.
+func (r *Record) SetBlock(b *Block) {
+	n := len(r.keys)
+	end := n + len(b.keys)
+	fits := end <= len(r.roomFor)
+	for i := range b.words {
+		w := &b.words[i]
+		fits = fits && w.index < len(r.present) && r.present[w.index]&w.mask == 0
+	}
+	if !fits { // some are set already
+		for i, k := range b.keys {
+			r.set(k, b.values[i])
+		}
+		return
+	}
+	for i := range b.words {
+		r.present[b.words[i].index] |= b.words[i].mask
+	}
+	r.keys, r.values = r.keys[:end], r.roomFor[:end]
+	copy(r.values[n:], b.values)
+	for i, k := range b.keys {
+		r.keys[n+i] = k
+		r.slot[k] = uint16(n + i)
+	}
 }
 
 // compact gives up the positions of deleted fields. There are fewer keys than positions,

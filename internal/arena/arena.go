@@ -105,6 +105,9 @@ func (a *Slices[T]) Alloc(n int) []T {
 	return s
 }
 
+// Len is the number of values in the current block.
+func (a *Slices[T]) Len() int { return len(a.block) }
+
 // Reset makes all memory available again and lets go of what the values held. Every slice
 // handed out before is invalid.
 func (a *Slices[T]) Reset() {

@@ -27,6 +27,7 @@ type state struct {
 	keep  bool // keep what has no ECS field
 	wide  bool // vendor fields are wanted
 	pack  *Pack
+	trace *tracer // only for Explain
 
 	touched  [16]uint16 // slots read by the expression under evaluation
 	ntouched int

@@ -29,6 +29,7 @@ type layer struct {
 	onError string // fail, skip, drift
 	number  int    // of its layerState
 	y       *yaml.Node
+	line    int // a place, see compiler.place
 	run     func(s *state, l *layer, text []byte) error
 
 	columns    []string
@@ -67,7 +68,7 @@ var layerKinds = []string{"syslog", "json", "cef", "leef", "kv", "csv", "xml"}
 
 // layer compiles one use of a kernel.
 func (c *compiler) layer(kind string, y *yaml.Node) (*layer, error) {
-	l := &layer{kind: kind, onError: "fail", y: y, number: c.program.layerCount, from: slotMessage}
+	l := &layer{kind: kind, onError: "fail", y: y, line: c.place(y), number: c.program.layerCount, from: slotMessage}
 	c.program.layerCount++
 	if y.Kind == yaml.Null {
 		y = &yaml.Node{Kind: yaml.Map, Line: y.Line, Col: y.Col}

@@ -33,7 +33,9 @@ type Pack struct {
 
 	slotNames  []string
 	schema     *parse.Schema
-	base       []assign // event.module and the like
+	base       []assign // of the constants of every event, those that need work
+	baseBlock  *parse.Block
+	constants  []assign // all of the constants of every event, for Explain
 	required   []requiredField
 	priority   []priorityClass
 	keepKeys   []parse.Key // by slot: where a value goes that no field took; None: nowhere
@@ -43,6 +45,7 @@ type Pack struct {
 	nulls      map[string]bool
 	nullLength uint64 // bit n: a null text of length n exists
 
+	files                 []string // by number in a place
 	layerCount, stepCount int
 	settle                []func()
 }
@@ -315,20 +318,26 @@ func (c *compiler) identity(y *yaml.Node) error {
 func (c *compiler) baseFields(y *yaml.Node) error {
 	p := c.program
 	module, _, _ := strings.Cut(p.name, ".")
+	line := c.place(y.Get("name"))
 	for _, f := range [][2]string{{"event.kind", "event"}, {"event.module", module}, {"event.dataset", p.name}, {"ecs.version", ecs.Version}} {
 		ref, err := c.fieldRef(y, f[0], 0)
 		if err != nil {
 			return err
 		}
-		p.base = append(p.base, assign{key: fieldKey{ref}, temp: -1, slot: -1, value: constantValue(parse.StringValue(f[1])), name: f[0]})
+		p.base = append(p.base, assign{key: fieldKey{ref}, temp: -1, slot: -1, ready: true, value: constantValue(parse.StringValue(f[1])), name: f[0], line: line})
 	}
 	if n := y.Get("set"); n != nil {
 		set, err := c.sets(n)
 		if err != nil {
 			return err
 		}
+		for _, a := range set { // a pack may say otherwise
+			p.base = slices.DeleteFunc(p.base, func(b assign) bool { return b.name == a.name })
+		}
 		p.base = append(p.base, set...)
 	}
+	p.constants = p.base
+	p.base = c.split(p.base, &p.baseBlock)
 	return nil
 }
 

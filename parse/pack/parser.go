@@ -156,8 +156,14 @@ func (p *Pack) event(s *state, o Options, raw []byte, out *parse.Events[parse.Re
 	s.labelsDone = false
 	s.frame.Slots[slotMessage] = parse.BytesValue(raw)
 	s.frame.Slots[slotRaw] = parse.BytesValue(raw)
+	if p.baseBlock != nil {
+		r.SetBlock(p.baseBlock)
+	}
 	for i := range p.base {
-		r.Set(*p.base[i].key.ref, p.base[i].value)
+		s.store(&p.base[i], p.base[i].value)
+	}
+	if s.trace != nil {
+		s.trace.begin(s)
 	}
 	s.run(p.steps)
 	s.syslogDone = false
@@ -179,6 +185,9 @@ func (p *Pack) event(s *state, o Options, raw []byte, out *parse.Events[parse.Re
 	}
 	if s.keep {
 		s.keepRest(p)
+		if s.trace != nil {
+			s.trace.note(s, reason{how: HowKept})
+		}
 	}
 	if s.drift != "" {
 		r.SetConst(ecs.ErrorCode, errcat.VendorFormatDrift.String())
@@ -193,6 +202,10 @@ func (p *Pack) event(s *state, o Options, raw []byte, out *parse.Events[parse.Re
 	}
 	if o.Original {
 		keepOriginal(r, raw)
+	}
+	if s.trace != nil {
+		s.trace.note(s, reason{how: HowDerived})
+		s.trace.finish(s)
 	}
 	return nil
 }

@@ -19,13 +19,17 @@ type step struct {
 	layer   *layer
 	text    *textStep
 	lookup  *lookupStep
-	set     []assign
+	set     []assign     // all constants
+	block   *parse.Block // those that need nothing done
+	rest    []assign     // the others
 	assigns []assign
 	sw      *switchStep
 	then    []*step
 	drop    bool
 	fail    string
-	line    int
+	line    int // a place, see compiler.place
+
+	constants []assign // all of set, for Explain
 }
 
 type assignMode uint8
@@ -55,10 +59,11 @@ type assign struct {
 	slot    int         // ≥ 0: nothing but this slot's value
 	kept    bool        // the slot's value stays among the vendor's fields as well
 	plain   bool        // no condition, no mode: copySlot may do it
-	text    bool        // the field takes any text
+	takes   parse.Kind  // values of this kind fit the field as they are
 	value   parse.Value // of a constant
 	ready   bool        // value fits the field as it is
-	line    int
+	line    int         // a place, see compiler.place
+	reads   *reads      // of an expression, for Explain
 	name    string
 }
 
@@ -74,6 +79,43 @@ type lookupStep struct {
 	table  *table
 	key    evalFunc
 	fields []assign
+	// Where every column is a constant field, the rows as blocks by their key.
+	blocks   map[string]*parse.Block
+	fallback *parse.Block
+}
+
+// block finds the row of key as a block; nil where rows are not blocks or there is none.
+func (l *lookupStep) block(s *state, key parse.Value) *parse.Block {
+	if l.blocks == nil || !present(key) {
+		return nil
+	}
+	if b, ok := l.blocks[string(l.table.fold(s, s.text(key)))]; ok {
+		return b
+	}
+	return l.fallback
+}
+
+// makeBlocks turns the rows into blocks if that can be done.
+func (l *lookupStep) makeBlocks() {
+	for i := range l.fields {
+		if !l.fields[i].ready {
+			return
+		}
+	}
+	of := func(row []parse.Value) *parse.Block {
+		keys := make([]parse.Key, len(row))
+		for i := range row {
+			keys[i] = *l.fields[i].key.ref
+		}
+		return parse.NewBlock(keys, row)
+	}
+	l.blocks = make(map[string]*parse.Block, len(l.table.rows))
+	for key, row := range l.table.rows {
+		l.blocks[key] = of(row)
+	}
+	if l.table.fallback != nil {
+		l.fallback = of(l.table.fallback)
+	}
 }
 
 type switchStep struct {
@@ -119,7 +161,7 @@ func (c *compiler) step(y *yaml.Node) (*step, error) {
 	if c.program.stepCount++; c.program.stepCount > maxSteps {
 		return nil, c.errorf(y, "more than %d steps", maxSteps)
 	}
-	st := &step{line: y.Line}
+	st := &step{line: c.place(y)}
 	var err error
 	if n := y.Get("when"); n != nil {
 		if st.when, err = c.cond(n); err != nil {
@@ -158,9 +200,12 @@ func (c *compiler) step(y *yaml.Node) (*step, error) {
 		}
 	}
 	if n := y.Get("set"); n != nil {
-		if st.set, err = c.sets(n); err != nil {
+		set, err := c.sets(n)
+		if err != nil {
 			return nil, err
 		}
+		st.constants = set
+		st.set, st.rest = set, c.split(set, &st.block)
 	}
 	if n := y.Get("map"); n != nil {
 		if st.assigns, err = c.maps(n); err != nil {
@@ -223,7 +268,7 @@ func (c *compiler) group(y *yaml.Node, name string) ([]*step, error) {
 
 // destination splits "field+", "field?" and "_temporary".
 func (c *compiler) destination(k *yaml.Node) (assign, error) {
-	a := assign{temp: -1, slot: -1, line: k.Line}
+	a := assign{temp: -1, slot: -1, line: c.place(k)}
 	name := k.Text
 	switch {
 	case strings.HasSuffix(name, "+"):
@@ -258,6 +303,37 @@ func (c *compiler) sets(y *yaml.Node) ([]assign, error) {
 		out = append(out, a)
 	}
 	return out, nil
+}
+
+// split takes the constants that need nothing done out of set; they become a block once
+// the keys are known. Where the order of two assignments to one field matters, nothing is
+// taken out.
+func (c *compiler) split(set []assign, block **parse.Block) (others []assign) {
+	var ready []assign
+	names := map[string]bool{}
+	for _, a := range set {
+		if names[a.name] {
+			return set
+		}
+		names[a.name] = true
+		if a.ready && !a.value.IsZero() {
+			ready = append(ready, a)
+		} else {
+			others = append(others, a)
+		}
+	}
+	if len(ready) > 0 {
+		c.program.settle = append(c.program.settle, func() { *block = newBlock(ready) })
+	}
+	return others
+}
+
+func newBlock(set []assign) *parse.Block {
+	keys, values := make([]parse.Key, len(set)), make([]parse.Value, len(set))
+	for i, a := range set {
+		keys[i], values[i] = *a.key.ref, a.value
+	}
+	return parse.NewBlock(keys, values)
 }
 
 func (c *compiler) maps(y *yaml.Node) ([]assign, error) {
@@ -299,16 +375,17 @@ func (c *compiler) maps(y *yaml.Node) ([]assign, error) {
 		if a.eval, n, err = c.expr(val); err != nil {
 			return nil, err
 		}
+		a.reads = c.reads(n)
 		if n.kind == nodePipe && n.text == "kept" && n.args[0].kind == nodeName {
 			n, a.kept = n.args[0], true
+		}
+		if k, ok := ecs.Lookup(a.name); ok && k != ecs.Timestamp {
+			a.takes = normalize.Takes(k)
 		}
 		if n.kind == nodeName {
 			a.slot = c.slots[n.text]
 			timestamp := a.name == "timestamp" || a.name == "@timestamp"
 			a.plain = a.when == nil && a.temp < 0 && a.mode == modeSet && a.onError == onErrorDrop && !timestamp
-			if k, ok := ecs.Lookup(a.name); ok {
-				a.text = normalize.TakesText(k)
-			}
 		}
 		out = append(out, a)
 	}
@@ -343,6 +420,7 @@ func (c *compiler) lookupStep(y *yaml.Node) (*lookupStep, error) {
 		a.ready = a.temp < 0 && a.mode == modeSet && a.name != "timestamp" && !t.fromFile
 		l.fields = append(l.fields, a)
 	}
+	c.program.settle = append(c.program.settle, l.makeBlocks)
 	return l, nil
 }
 
@@ -466,7 +544,13 @@ func (s *state) run(steps []*step) {
 	}
 }
 
+// step executes one step. What it does is done by tracedStep, too: a change here is a
+// change there.
 func (s *state) step(st *step) {
+	if s.trace != nil {
+		s.tracedStep(st)
+		return
+	}
 	if st.when != nil {
 		is := st.when(s)
 		s.ntouched = 0 // a condition reads, it does not carry over
@@ -484,7 +568,9 @@ func (s *state) step(st *step) {
 	if st.lookup != nil {
 		key := st.lookup.key(s)
 		s.ntouched = 0
-		if row := st.lookup.table.find(s, key); row != nil {
+		if block := st.lookup.block(s, key); block != nil {
+			s.rec.SetBlock(block)
+		} else if row := st.lookup.table.find(s, key); row != nil {
 			for i, v := range row {
 				if v.IsZero() {
 					continue
@@ -497,12 +583,11 @@ func (s *state) step(st *step) {
 			}
 		}
 	}
-	for i := range st.set {
-		if a := &st.set[i]; a.ready {
-			s.rec.Set(*a.key.ref, a.value)
-		} else {
-			s.store(a, a.value)
-		}
+	if st.block != nil {
+		s.rec.SetBlock(st.block)
+	}
+	for i := range st.rest {
+		s.store(&st.rest[i], st.rest[i].value)
 	}
 	for i := range st.assigns {
 		a := &st.assigns[i]
@@ -551,9 +636,18 @@ func (s *state) choose(sw *switchStep) {
 	s.run(sw.def)
 }
 
+// match reads a text by its patterns and executes what hangs on the one that matches.
 func (s *state) match(t *textStep) bool {
+	id, ok := s.matchPattern(t)
+	if ok && t.branches != nil && t.branches[id] != nil {
+		s.step(t.branches[id])
+	}
+	return ok
+}
+
+func (s *state) matchPattern(t *textStep) (id int, ok bool) {
 	v := s.frame.Slots[t.from]
-	id, ok := t.set.Match(s.text(v), s.frame.Slots)
+	id, ok = t.set.Match(s.text(v), s.frame.Slots)
 	if !ok {
 		switch t.onError {
 		case "fail":
@@ -566,15 +660,12 @@ func (s *state) match(t *textStep) bool {
 				}
 			}
 		}
-		return false
+		return 0, false
 	}
 	if t.from != slotMessage {
 		s.consume(t.from)
 	}
-	if t.branches != nil && t.branches[id] != nil {
-		s.step(t.branches[id])
-	}
-	return true
+	return id, true
 }
 
 // copySlot stores the value of a slot in a field that takes text as it is, or in any
@@ -585,17 +676,15 @@ func (s *state) copySlot(a *assign) {
 		return
 	}
 	v := &s.frame.Slots[a.slot]
-	if v.Kind() == parse.KindString {
-		if s.pack.isNull(*v) {
-			return
+	if v.Kind() == parse.KindString && s.pack.isNull(*v) {
+		return
+	}
+	if v.Kind() == a.takes {
+		s.rec.Set(key, *v)
+		if !a.kept {
+			s.consume(a.slot)
 		}
-		if a.text {
-			s.rec.Set(key, *v)
-			if !a.kept {
-				s.consume(a.slot)
-			}
-			return
-		}
+		return
 	}
 	s.ntouched = 0
 	if !a.kept {
@@ -641,6 +730,11 @@ func (s *state) store(a *assign, v parse.Value) {
 		return
 	}
 	key := *a.key.ref
+	if v.Kind() == a.takes && a.mode == modeSet {
+		s.rec.Set(key, v)
+		s.markConsumed()
+		return
+	}
 	w, ok := normalize.Coerce(s.rec, key, v, &s.time)
 	if !ok {
 		s.mismatch(a, v)

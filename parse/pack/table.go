@@ -17,8 +17,9 @@ type table struct {
 	rows     map[string][]parse.Value
 	fallback []parse.Value // of a key that has no row; nil: none
 	keep     bool          // a key without a row stands for itself
-	fold     bool          // letter case of keys does not matter
+	anyCase  bool          // letter case of keys does not matter
 	y        *yaml.Node
+	place    int  // see compiler.place
 	fromFile bool // its values are text that may need converting
 }
 
@@ -27,26 +28,32 @@ const (
 	maxTableRows = 200000
 )
 
+// fold returns a key as the rows have it; it may be in s.scratch.
+func (t *table) fold(s *state, key []byte) []byte {
+	if !t.anyCase {
+		return key
+	}
+	for _, c := range key {
+		if c < 'A' || c > 'Z' {
+			continue
+		}
+		s.scratch = append(s.scratch[:0], key...)
+		for i, c := range s.scratch {
+			if c >= 'A' && c <= 'Z' {
+				s.scratch[i] = c + 'a' - 'A'
+			}
+		}
+		return s.scratch
+	}
+	return key
+}
+
 // find returns the row of v, the fallback, or nil.
 func (t *table) find(s *state, v parse.Value) []parse.Value {
 	if !present(v) {
 		return nil
 	}
-	b := s.text(v)
-	if t.fold {
-		for _, ch := range b {
-			if ch >= 'A' && ch <= 'Z' {
-				b = append(s.scratch[:0], b...)
-				for i, ch := range b {
-					if ch >= 'A' && ch <= 'Z' {
-						b[i] = ch + 'a' - 'A'
-					}
-				}
-				s.scratch = b
-				break
-			}
-		}
-	}
+	b := t.fold(s, s.text(v))
 	if row, ok := t.rows[string(b)]; ok {
 		return row
 	}
@@ -102,9 +109,9 @@ func (c *compiler) loadTable(name string, y *yaml.Node) (*table, error) {
 	if err := c.known(y, "rows", "file", "default", "fold"); err != nil {
 		return nil, err
 	}
-	t := &table{name: name, rows: map[string][]parse.Value{}, y: y}
+	t := &table{name: name, rows: map[string][]parse.Value{}, y: y, place: c.place(y)}
 	if f := y.Get("fold"); f != nil {
-		t.fold = f.Text == "true"
+		t.anyCase = f.Text == "true"
 	}
 	rows := y.Get("rows")
 	switch {
@@ -148,7 +155,7 @@ func (c *compiler) tableRow(t *table, key, y *yaml.Node) error {
 	}
 	for _, k := range strings.Split(key.Text, "|") {
 		k = strings.TrimSpace(k)
-		if t.fold {
+		if t.anyCase {
 			k = strings.ToLower(k)
 		}
 		if _, ok := t.rows[k]; ok {
@@ -236,7 +243,7 @@ func (c *compiler) tableFile(t *table, y *yaml.Node) error {
 	}
 	for _, r := range all[1:] {
 		key := r[0]
-		if t.fold {
+		if t.anyCase {
 			key = strings.ToLower(key)
 		}
 		if _, ok := t.rows[key]; ok {

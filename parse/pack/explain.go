@@ -1,0 +1,490 @@
+package pack
+
+import (
+	"bytes"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"unsafe"
+
+	"github.com/penstock-dev/penstock/errcat"
+	"github.com/penstock-dev/penstock/internal/scan"
+	"github.com/penstock-dev/penstock/internal/yaml"
+	"github.com/penstock-dev/penstock/parse"
+)
+
+// How says in which way a field came to be.
+type How string
+
+// The ways in which a field comes to be.
+const (
+	HowRaw       How = "raw"       // the value is bytes of the message
+	HowConverted How = "converted" // the value was made of bytes of the message
+	HowConstant  How = "constant"  // the value stands in the pack
+	HowDerived   How = "derived"   // the value follows from other fields
+	HowKept      How = "kept"      // no line of the pack took it: it is kept as the vendor named it
+)
+
+// Explanation tells where one field of one event is from.
+type Explanation struct {
+	Event int    // number of the event in the message, from 0
+	Field string // dotted name
+	Value string // as text; a list in brackets
+	How   How
+	// From are the parts of the message that the value is, or was made of. There are none
+	// for constants, and for what was derived from fields that are explained themselves.
+	From []Span
+	// File and Line are the place in the pack that made the field; Line is 0 for what no
+	// line of it asks for.
+	File string
+	Line int
+}
+
+// Span is a part of a message.
+type Span struct {
+	// Name is the native name of what stands there, or "$" and the name of a field.
+	Name string
+	// Offset and Length say which bytes of Message.Raw they are; Length is negative
+	// where that is not known. Bytes with escapes, or in a format inside another, are
+	// those of the value as it stands in the message, or of what it is inside of.
+	Offset, Length int
+}
+
+func (e *Explanation) String() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s = %s (%s", e.Field, e.Value, e.How)
+	for _, f := range e.From {
+		b.WriteString(", " + f.String())
+	}
+	if e.Line > 0 {
+		fmt.Fprintf(&b, ", %s:%d", e.File, e.Line)
+	}
+	return b.String() + ")"
+}
+
+func (s Span) String() string {
+	name := s.Name
+	if name == "" {
+		name = "bytes"
+	}
+	if s.Length < 0 {
+		return name
+	}
+	return fmt.Sprintf("%s at %d+%d", name, s.Offset, s.Length)
+}
+
+// Explain parses m and tells for every field of its events which bytes of the message and
+// which line of the pack made it. It is far slower than parsing, which it costs
+// nothing. The error is that of parsing; the explanations are those of the
+// events that came before it.
+func (p *Pack) Explain(o Options, m *parse.Message) ([]Explanation, error) {
+	s := newState(p, o)
+	s.trace = &tracer{raw: m.Raw}
+	var out parse.Events[parse.Record]
+	err := p.parse(s, o, m, &out)
+	if r := out.Rejected(); err == nil && len(r) > 0 {
+		err = r[0].Err
+	}
+	return s.trace.out, err
+}
+
+// reason is why a field has its value.
+type reason struct {
+	how  How
+	from []Span
+	line int // as compiler.place gives it
+}
+
+// tracer watches a state at work. It compares the record before and after each part of a
+// step, so that nothing that sets fields needs to know of it.
+type tracer struct {
+	raw     []byte
+	out     []Explanation
+	events  int
+	last    map[parse.Key]parse.Value
+	reasons map[parse.Key]reason
+	slots   []parse.Value
+	via     map[int]Span // slots whose bytes do not lie in the message: what they were made of
+}
+
+// begin is called when the fields of every event are set.
+func (t *tracer) begin(s *state) {
+	t.last, t.reasons, t.via = map[parse.Key]parse.Value{}, map[parse.Key]reason{}, map[int]Span{}
+	t.slots = slices.Clone(s.frame.Slots)
+	lines := map[parse.Key]int{}
+	for i := range s.pack.constants {
+		if a := &s.pack.constants[i]; a.temp < 0 {
+			lines[*a.key.ref] = a.line
+		}
+	}
+	for _, k := range t.changed(s) {
+		t.reasons[k] = reason{how: HowConstant, line: lines[k]}
+	}
+}
+
+// changed are the fields that have another value than at the last call.
+func (t *tracer) changed(s *state) []parse.Key {
+	var out []parse.Key
+	for i := range s.rec.Slots() {
+		k, v, ok := s.rec.At(i)
+		if ok && t.last[k] != v {
+			t.last[k] = v
+			out = append(out, k)
+		}
+	}
+	return out
+}
+
+// note gives the fields that have changed r as their reason.
+func (t *tracer) note(s *state, r reason) {
+	for _, k := range t.changed(s) {
+		q := r
+		if from := t.spans(t.last[k]); len(from) > 0 && q.how != HowConstant {
+			q.from = from
+		}
+		t.reasons[k] = q
+	}
+}
+
+// noteAssign gives the field of a its reason: the slots and fields that its expression
+// reads. What else has changed follows from it.
+func (t *tracer) noteAssign(s *state, a *assign) {
+	for _, k := range t.changed(s) {
+		r := reason{how: HowDerived, line: a.line}
+		if a.temp < 0 && k == *a.key.ref {
+			r = t.explain(s, a, t.last[k])
+		}
+		t.reasons[k] = r
+	}
+	if a.temp >= 0 && s.frame.Slots[a.temp] != t.slots[a.temp] {
+		t.slots[a.temp] = s.frame.Slots[a.temp]
+		if r := t.explain(s, a, t.slots[a.temp]); r.how == HowConverted && len(r.from) > 0 {
+			t.via[a.temp] = r.from[0]
+		}
+	}
+}
+
+func (t *tracer) explain(s *state, a *assign, v parse.Value) reason {
+	r := reason{how: HowConstant, line: a.line}
+	if a.reads == nil {
+		return r
+	}
+	for _, i := range a.reads.slots {
+		if i >= 0 && present(s.frame.Slots[i]) && !s.pack.isNull(s.frame.Slots[i]) {
+			r.from = append(r.from, t.slotSpan(s, i))
+		}
+	}
+	for _, name := range a.reads.fields {
+		if k, ok := s.rec.Lookup(name); ok && s.rec.Has(k) {
+			span := Span{Name: "$" + name, Length: -1}
+			if from := t.reasons[k].from; len(from) > 0 {
+				span.Offset, span.Length = from[0].Offset, from[0].Length
+			}
+			r.from = append(r.from, span)
+		}
+	}
+	if len(r.from) > 0 {
+		r.how = HowConverted
+	}
+	if exact := t.spans(v); len(exact) > 0 {
+		// The value itself lies in the message: say where, by the name of the slot
+		// that holds it.
+		for i := range exact {
+			for _, f := range r.from {
+				if f.Length >= 0 && exact[i].Offset >= f.Offset && exact[i].Offset+exact[i].Length <= f.Offset+f.Length {
+					exact[i].Name = f.Name
+					break
+				}
+			}
+		}
+		r.how, r.from = HowRaw, exact
+	}
+	return r
+}
+
+// spans are the places of a value's text, or of the texts of its elements, in the message.
+func (t *tracer) spans(v parse.Value) []Span {
+	if v.Kind() == parse.KindList {
+		var out []Span
+		for _, e := range v.List() {
+			out = append(out, t.spans(e)...)
+		}
+		return out
+	}
+	if at, ok := t.find(v.Bytes()); ok {
+		return []Span{{Offset: at, Length: len(v.Bytes())}}
+	}
+	return nil
+}
+
+// find returns the offset of b, if it is a part of the message.
+func (t *tracer) find(b []byte) (int, bool) {
+	if len(b) == 0 || len(t.raw) == 0 {
+		return 0, false
+	}
+	from := uintptr(unsafe.Pointer(unsafe.SliceData(t.raw)))
+	at := uintptr(unsafe.Pointer(unsafe.SliceData(b)))
+	if at < from || at+uintptr(len(b)) > from+uintptr(len(t.raw)) {
+		return 0, false
+	}
+	return int(at - from), true
+}
+
+// slotSpan is where the value of slot i is from.
+func (t *tracer) slotSpan(s *state, i int) Span {
+	span := Span{Name: s.pack.slotNames[i], Length: -1}
+	if list := t.spans(s.frame.Slots[i]); len(list) > 0 {
+		last := list[len(list)-1]
+		span.Offset, span.Length = list[0].Offset, max(last.Offset+last.Length-list[0].Offset, list[0].Length)
+	} else if v, ok := t.via[i]; ok {
+		span.Offset, span.Length = v.Offset, v.Length
+	}
+	return span
+}
+
+// read notes which slots a layer or a pattern has filled from the text in slot from.
+func (t *tracer) read(s *state, from int, source Span) {
+	for i, v := range s.frame.Slots {
+		if v == t.slots[i] {
+			continue
+		}
+		t.slots[i] = v
+		delete(t.via, i)
+		if !present(v) || len(t.spans(v)) > 0 || source.Length < 0 {
+			continue
+		}
+		t.via[i] = t.escaped(v, source)
+	}
+}
+
+// escaped looks for a value in the text that it was read from as JSON writes it; if that
+// is not found once, the whole text is the answer.
+func (t *tracer) escaped(v parse.Value, in Span) Span {
+	text := t.raw[in.Offset : in.Offset+in.Length]
+	for _, form := range [][]byte{v.Bytes(), jsonForm(v.Bytes())} {
+		if len(form) < 2 || bytes.Count(text, form) != 1 {
+			continue
+		}
+		return Span{Offset: in.Offset + bytes.Index(text, form), Length: len(form)}
+	}
+	return in
+}
+
+func jsonForm(b []byte) []byte {
+	if len(b) == 0 {
+		return nil
+	}
+	q := scan.AppendJSONString(nil, b)
+	return q[1 : len(q)-1]
+}
+
+// finish turns what is known into explanations, in the order of the fields' names.
+func (t *tracer) finish(s *state) {
+	keys := slices.Sorted(maps.Keys(t.reasons))
+	list := make([]Explanation, 0, len(keys)+len(s.rec.Dynamics()))
+	for _, k := range keys {
+		if !s.rec.Has(k) {
+			continue
+		}
+		r := t.reasons[k]
+		e := Explanation{Event: t.events, Field: s.rec.Name(k), Value: valueText(s.rec.Get(k)), How: r.how, From: r.from}
+		e.File, e.Line = s.pack.place(r.line)
+		list = append(list, e)
+	}
+	for _, d := range s.rec.Dynamics() {
+		e := Explanation{Event: t.events, Field: s.rec.Name(d.Container) + "." + string(d.Name), Value: valueText(d.Value), How: HowKept, From: t.spans(d.Value)}
+		list = append(list, e)
+	}
+	slices.SortStableFunc(list, func(a, b Explanation) int { return parse.ComparePaths(a.Field, b.Field) })
+	t.out = append(t.out, list...)
+	t.events++
+}
+
+func valueText(v parse.Value) string {
+	if v.Kind() != parse.KindList {
+		return v.String()
+	}
+	var parts []string
+	for _, e := range v.List() {
+		parts = append(parts, e.String())
+	}
+	return "[" + strings.Join(parts, ", ") + "]"
+}
+
+// tracedStep does what step does and notes what each part of it changes.
+func (s *state) tracedStep(st *step) {
+	t := s.trace
+	if st.when != nil {
+		is := st.when(s)
+		s.ntouched = 0
+		if !is {
+			s.run(st.els)
+			return
+		}
+	}
+	if l := st.layer; l != nil {
+		source := t.slotSpan(s, l.from)
+		ok := s.runLayer(l)
+		t.read(s, l.from, source)
+		t.note(s, reason{how: HowConverted, from: []Span{source}, line: l.line})
+		if !ok {
+			return
+		}
+	}
+	if st.text != nil {
+		source := t.slotSpan(s, st.text.from)
+		id, ok := s.matchPattern(st.text)
+		t.read(s, st.text.from, source)
+		t.note(s, reason{how: HowConverted, from: []Span{source}, line: st.line})
+		if !ok {
+			return
+		}
+		if st.text.branches != nil && st.text.branches[id] != nil {
+			s.step(st.text.branches[id])
+		}
+	}
+	if l := st.lookup; l != nil {
+		key := l.key(s)
+		s.ntouched = 0
+		text := string(s.text(key))
+		for i, v := range l.table.find(s, key) {
+			if a := &l.fields[i]; !v.IsZero() {
+				s.setConstant(a, v)
+			}
+		}
+		line := l.table.line(text)
+		if line == 0 {
+			line = st.line
+		}
+		t.note(s, reason{how: HowConstant, line: line})
+		copy(t.slots, s.frame.Slots)
+	}
+	for i := range st.constants {
+		a := &st.constants[i]
+		s.setConstant(a, a.value)
+		t.noteAssign(s, a)
+	}
+	for i := range st.assigns {
+		a := &st.assigns[i]
+		if a.slot >= 0 {
+			if k := s.frame.Slots[a.slot].Kind(); k == parse.KindNone || k == parse.KindNull {
+				continue
+			}
+		}
+		if a.plain {
+			s.copySlot(a)
+		} else {
+			s.assign(a)
+		}
+		t.noteAssign(s, a)
+		if s.fail != nil {
+			return
+		}
+	}
+	if st.sw != nil {
+		s.choose(st.sw)
+	}
+	if st.then != nil && s.fail == nil && !s.drop {
+		s.run(st.then)
+	}
+	switch {
+	case st.drop:
+		s.drop = true
+	case st.fail != "":
+		s.fail = errcat.New(errcat.SchemaViolation, errcat.StageParse, st.fail)
+	}
+}
+
+func (s *state) setConstant(a *assign, v parse.Value) {
+	if a.ready {
+		s.rec.Set(*a.key.ref, v)
+	} else {
+		s.store(a, v)
+	}
+}
+
+// line is the place of the row that has the key, 0 for none or one in a file of its own.
+func (t *table) line(key string) int {
+	rows := t.y.Get("rows")
+	if rows == nil {
+		return 0
+	}
+	if t.anyCase {
+		key = strings.ToLower(key)
+	}
+	for _, p := range rows.Pairs {
+		for k := range strings.SplitSeq(p.Key.Text, "|") {
+			if k = strings.TrimSpace(k); k == key || t.anyCase && strings.ToLower(k) == key {
+				return t.place&^(1<<placeBits-1) | p.Key.Line
+			}
+		}
+	}
+	if d := t.y.Get("default"); d != nil {
+		return t.place&^(1<<placeBits-1) | d.Line
+	}
+	return 0
+}
+
+// place is the number by which a compiled part remembers where it stands in its file.
+func (c *compiler) place(y *yaml.Node) int {
+	name := y.File()
+	if name == "" {
+		name = c.file.Name
+	}
+	i := slices.Index(c.program.files, name)
+	if i < 0 {
+		i = len(c.program.files)
+		c.program.files = append(c.program.files, name)
+	}
+	return i<<placeBits | min(y.Line, 1<<placeBits-1)
+}
+
+// placeBits are the low bits of a place, which hold the line.
+const placeBits = 20
+
+func (p *Pack) place(n int) (file string, line int) {
+	line = n & (1<<placeBits - 1)
+	if i := n >> placeBits; line > 0 && i < len(p.files) {
+		return p.files[i], line
+	}
+	return "", 0
+}
+
+// reads is what an expression reads.
+type reads struct {
+	slots  []int
+	fields []string
+}
+
+func (c *compiler) reads(n *node) *reads {
+	r := &reads{}
+	c.addReads(r, n)
+	return r
+}
+
+func (c *compiler) addReads(r *reads, n *node) {
+	args := n.args
+	switch n.kind {
+	case nodeName:
+		if i, ok := c.slots[n.text]; ok {
+			r.slots = append(r.slots, i)
+		}
+	case nodeField:
+		r.fields = append(r.fields, n.text)
+	case nodeCall:
+		if n.text == "label" {
+			for _, q := range c.program.labels {
+				r.slots = append(r.slots, q.value)
+			}
+			return
+		}
+	case nodePipe:
+		if n.text != "time" && len(args) > 0 {
+			args = args[:1] // the arguments of other filters are constants
+		}
+	}
+	for _, a := range args {
+		c.addReads(r, a)
+	}
+}
