@@ -202,6 +202,9 @@ func FuzzSplitURL(f *testing.F) {
 		if i := strings.LastIndexByte(host, ':'); i >= 0 && host[i+1:] == port {
 			host = host[:i]
 		}
+		if strings.Contains(host, ":") && !strings.HasPrefix(host, "[") {
+			return // an IPv6 address without brackets: anybody's guess
+		}
 		if u.Scheme == "" || strings.Contains(host, "%") || strings.Contains(u.Host, "%") {
 			host = ""
 		}
