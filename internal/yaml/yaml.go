@@ -59,6 +59,14 @@ type Pair struct {
 	Value *Node
 }
 
+// File is the name of the file that n was read from.
+func (n *Node) File() string {
+	if n == nil || n.file == nil {
+		return ""
+	}
+	return n.file.Name
+}
+
 // Get returns the value of key in a Map, or nil.
 func (n *Node) Get(key string) *Node {
 	if n == nil {

@@ -142,6 +142,9 @@ func (t *tracer) note(s *state, r reason) {
 		q := r
 		if from := t.spans(t.last[k]); len(from) > 0 && q.how != HowConstant {
 			q.from = from
+			if q.how == HowConverted {
+				q.how = HowRaw
+			}
 		}
 		t.reasons[k] = q
 	}
@@ -327,6 +330,9 @@ func (s *state) tracedStep(st *step) {
 		source := t.slotSpan(s, l.from)
 		ok := s.runLayer(l)
 		t.read(s, l.from, source)
+		if l.kind == "syslog" && present(s.frame.Slots[l.header[len(syslogParts)-1]]) {
+			source = t.slotSpan(s, l.header[len(syslogParts)-1])
+		}
 		t.note(s, reason{how: HowConverted, from: []Span{source}, line: l.line})
 		if !ok {
 			return
