@@ -280,10 +280,21 @@ func (c *compiler) comparison(y *yaml.Node, n *node) (condFunc, error) {
 				return (string(s.text(v)) == text) == want
 			}, nil
 		}
-		return func(s *state) bool {
+		equal := func(s *state) bool {
 			a, b := left(s), right(s)
 			return (present(a) == present(b) && bytes.Equal(s.text(a), s.text(b))) == want
-		}, nil
+		}
+		if n.args[0].kind == nodeName && r.kind == nodeName { // two slots that mostly hold text
+			i, j, p := c.slots[n.args[0].text], c.slots[r.text], c.program
+			return func(s *state) bool {
+				a, b := s.frame.Slots[i].Bytes(), s.frame.Slots[j].Bytes()
+				if len(a) == 0 || len(b) == 0 || p.nulls != nil {
+					return equal(s)
+				}
+				return bytes.Equal(a, b) == want
+			}, nil
+		}
+		return equal, nil
 	case "<", "<=", ">", ">=":
 		op := n.text
 		return func(s *state) bool {
