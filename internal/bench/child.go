@@ -3,7 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
-	"fmt"
+	"errors"
 	"io"
 	"os"
 	"runtime"
@@ -44,14 +44,14 @@ func (c *corpus) block(n int) ([]byte, error) {
 // repeat reads a block of lines again and again until the time is over, and ends behind
 // a whole line. Zero span: once. The time begins behind the first warm bytes.
 type repeat struct {
-	data  []byte
-	off   int
-	read  int64
-	warm  int64
-	begin func()
-	span  time.Duration
-	until time.Time
-	ended bool
+	data       []byte
+	off        int
+	read       int64
+	warm       int64
+	begin, end func()
+	span       time.Duration
+	until      time.Time
+	ended      bool
 }
 
 func (r *repeat) Read(p []byte) (int, error) {
@@ -60,6 +60,9 @@ func (r *repeat) Read(p []byte) (int, error) {
 		r.ended = r.ended || r.span == 0
 	}
 	if r.ended {
+		if r.span > 0 {
+			r.end()
+		}
 		return 0, io.EOF
 	}
 	n := copy(p, r.data[r.off:])
@@ -114,28 +117,35 @@ func measure(p *peer, c *corpus, size int, span time.Duration, profile string) (
 		defer pprof.StopCPUProfile()
 	}
 	// What happens while the first megabyte is read belongs to the start: buffers that grow,
-	// caches that fill.
+	// caches that fill. The end is where the last byte has been read: as much is under way
+	// then as was at the beginning.
 	var before, after runtime.MemStats
 	var cpu time.Duration
 	var start time.Time
 	var out counter
-	in := &repeat{data: data, span: span, warm: int64(bytes.LastIndexByte(data[:min(1<<20, len(data)/2)], '\n') + 1), begin: func() {
-		runtime.ReadMemStats(&before)
-		out.Store(0)
-		cpu, start = cpuTime(), time.Now()
-	}}
-	events, err := fn(in, &out)
-	s.CPU, s.Wall = cpuTime()-cpu, time.Since(start)
-	runtime.ReadMemStats(&after)
-	s.Events = int64(events - bytes.Count(data[:in.warm], []byte{'\n'}))
-	s.In, s.Out = in.read-in.warm, out.Load()
-	s.Allocs = after.Mallocs - before.Mallocs
-	s.Peak = peakMemory() - int64(len(data))
-	s.Quiet = s.Quiet && quiet(p.workers)
-	if err == nil && s.Events <= 0 {
-		err = fmt.Errorf("no events")
+	in := &repeat{data: data, span: span, warm: int64(bytes.LastIndexByte(data[:min(1<<20, len(data)/2)], '\n') + 1),
+		begin: func() {
+			runtime.ReadMemStats(&before)
+			cpu, start = cpuTime(), time.Now()
+		},
+		end: func() {
+			s.CPU, s.Wall = cpuTime()-cpu, time.Since(start)
+			runtime.ReadMemStats(&after)
+		},
 	}
-	return s, err
+	events, err := fn(in, &out)
+	if err != nil {
+		return s, err
+	}
+	s.Peak = peakMemory() - int64(len(data))
+	s.In, s.Events = in.read-in.warm, int64(events-bytes.Count(data[:in.warm], []byte{'\n'}))
+	s.Allocs = after.Mallocs - before.Mallocs
+	s.Out = int64(float64(out.Load()) / float64(events) * float64(s.Events))
+	s.Quiet = s.Quiet && quiet(p.workers)
+	if s.Events <= 0 {
+		return s, errors.New("no events")
+	}
+	return s, nil
 }
 
 // quiet says whether cores processors are free for this process, by keeping them busy for

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"slices"
 	"strings"
 	"text/tabwriter"
 )
@@ -34,42 +35,46 @@ func rateFigure(v float64, ok bool) string {
 
 func kilo(v float64, ok bool) string { return figure(v/1000, ok, "%.0fk") }
 
-// table builds the rows of both outputs.
+// tables makes the rows of both tables: the figures to quote, and the work behind them.
 func tables(rows []*row) (speed, work [][]string) {
-	speed = [][]string{{"corpus", "penstock MB/s", "events/s", "std", "stanza", "go-syslog", "penstock ÷ best", "allocs/event", "peak RSS MB", "two workers"}}
-	work = [][]string{{"corpus", "B/event in", "B/event out: penstock", "std", "stanza", "fields out: penstock", "std", "stanza", "allocs/event: std", "stanza", "peak RSS MB: std", "stanza", "penstock MB/s, lowest to highest", "with two workers"}}
-	perEvent := func(of func(*sample) int64) func(*sample) float64 {
-		return func(s *sample) float64 { return float64(of(s)) / float64(s.Events) }
+	head := []string{"corpus", "penstock MB/s", "events/s"}
+	for _, p := range peers[1:] {
+		head = append(head, p.name)
 	}
-	in := perEvent(func(s *sample) int64 { return s.In })
-	out := perEvent(func(s *sample) int64 { return s.Out })
+	speed = [][]string{append(head, "penstock ÷ best", "allocs/event", "peak RSS MB", "two workers")}
+	work = [][]string{{"corpus", "by", "MB/s, lowest to highest", "B/event in", "B/event out", "fields/event out", "allocs/event", "peak RSS MB"}}
+	perSecond := func(s *sample) float64 { return float64(s.Events) / s.CPU.Seconds() }
+	in := func(s *sample) float64 { return float64(s.In) / float64(s.Events) }
+	out := func(s *sample) float64 { return float64(s.Out) / float64(s.Events) }
 	peak := func(s *sample) float64 { return float64(s.Peak) / 1e6 }
 	fields := func(s *sample) float64 { return s.Fields }
 	for _, r := range rows {
+		mine := peers[0].name
+		cells := []string{r.corpus.name, bold(rateFigure(r.median(mine, (*sample).rate))), kilo(r.median(mine, perSecond))}
+		for _, p := range peers[1:] {
+			cells = append(cells, rateFigure(r.median(p.name, (*sample).rate)))
+		}
+		rate, _ := r.median(mine, (*sample).rate)
+		_, best := r.best()
+		scale, quiet := r.scaling()
 		of := func(peer string, f func(*sample) float64, format string) string {
 			v, ok := r.median(peer, f)
 			return figure(v, ok, format)
 		}
-		cells := []string{r.corpus.name, "**" + rateFigure(r.median("penstock", (*sample).rate)) + "**",
-			kilo(r.median("penstock", func(s *sample) float64 { return float64(s.Events) / s.CPU.Seconds() }))}
-		for _, p := range peers[1:] {
-			cells = append(cells, rateFigure(r.median(p.name, (*sample).rate)))
+		speed = append(speed, append(cells, bold(figure(rate/best, best > 0, "%.1f×")), of(mine, (*sample).allocs, "%.3f"), of(mine, peak, "%.0f"), figure(scale, quiet, "%.2f×")))
+		for _, p := range append(peers[:len(peers):len(peers)], twoCores) {
+			rates := r.values(p.name, (*sample).rate)
+			if len(rates) == 0 {
+				continue
+			}
+			work = append(work, []string{r.corpus.name, p.name, fmt.Sprintf("%.1f–%.1f", slices.Min(rates), slices.Max(rates)), of(p.name, in, "%.0f"), of(p.name, out, "%.0f"),
+				of(p.name, fields, "%.1f"), of(p.name, (*sample).allocs, "%.3g"), of(p.name, peak, "%.0f")})
 		}
-		mine, _ := r.median("penstock", (*sample).rate)
-		_, best := r.best()
-		scale, ok := r.scaling()
-		speed = append(speed, append(cells, fmt.Sprintf("**%.1f×**", mine/best), of("penstock", (*sample).allocs, "%.3f"), of("penstock", peak, "%.0f"), figure(scale, ok, "%.2f×")))
-		rates := r.values("penstock", (*sample).rate)
-		low, high := rates[0], rates[0]
-		for _, v := range rates {
-			low, high = min(low, v), max(high, v)
-		}
-		work = append(work, []string{r.corpus.name, of("penstock", in, "%.0f"), of("penstock", out, "%.0f"), of("std", out, "%.0f"), of("stanza", out, "%.0f"),
-			of("penstock", fields, "%.1f"), of("std", fields, "%.1f"), of("stanza", fields, "%.1f"), of("std", (*sample).allocs, "%.0f"), of("stanza", (*sample).allocs, "%.0f"),
-			of("std", peak, "%.0f"), of("stanza", peak, "%.0f"), fmt.Sprintf("%.0f–%.0f", low, high), of(twoCores.name, (*sample).rate, "%.0f")})
 	}
 	return speed, work
 }
+
+func bold(s string) string { return "**" + s + "**" }
 
 func report(w io.Writer, o options, rows []*row) error {
 	speed, work := tables(rows)
@@ -92,9 +97,9 @@ func report(w io.Writer, o options, rows []*row) error {
 	markdown(&b, speed)
 	b.WriteString("\nThe peers:\n\n")
 	for _, p := range peerNotes {
-		fmt.Fprintf(&b, "- %s%s: %s\n", p.name, version(p.module), p.does)
+		fmt.Fprintf(&b, "- %s%s: %s.\n", p.name, version(p.module), p.does)
 	}
-	b.WriteString("\nThe work behind these figures (an array counts as one field):\n\n")
+	fmt.Fprintf(&b, "\nThe work behind these figures (an array counts as one field; %s is penstock with two workers on two\ncores):\n\n", twoCores.name)
 	markdown(&b, work)
 	_, err := w.Write(b.Bytes())
 	return err
