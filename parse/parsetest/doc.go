@@ -9,6 +9,7 @@ The folder holds the records that the pack is tried on, in testdata:
 
 	samples.log            one record a line; what the product writes
 	samples.nul            records with line feeds in them, each closed by a NUL byte
+	named.log, named.nul   what detection need not recognise, for the bytes alone do not tell
 	hostile.log, hostile.nul   what it never should: cut, overlong, lying, forged
 	samples.golden.jsonl   what comes of samples.log: a line for each event or dead letter
 	samples.nul.golden.jsonl, hostile.golden.jsonl, …
@@ -22,6 +23,7 @@ The suite asks for more than the golden lines: that equal bytes give equal answe
 came before, that nothing of an event is left in memory that its source takes back, that a
 record cut at any byte gives an event or an error with a category and never a panic, that
 every answer is strict JSON without a repeated key, that parsing allocates little or
-nothing, and that detection finds the pack by each of its samples.
+nothing, that detection finds the pack by each of its samples, and that each field can be
+explained.
 */
 package parsetest

@@ -21,6 +21,9 @@ func (r *Record) String() string { return fmt.Sprintf("%s, record %d", r.File, r
 // hostile reports whether nothing is promised about the record but an answer.
 func (r *Record) hostile() bool { return strings.HasPrefix(r.File, "hostile") }
 
+// named reports whether the pack is found for the record by name alone.
+func (r *Record) named() bool { return strings.HasPrefix(r.File, "named") }
+
 // Records reads the records of every .log and .nul file in testdata of a pack's folder,
 // the files in the order of their names.
 func Records(dir fs.FS) ([]Record, error) {

@@ -36,7 +36,7 @@ type Options struct {
 	// have been seen. Default: DefaultMaxAllocs; negative: none at all.
 	MaxAllocs float64
 	// Skip names checks that are not made: strict, golden, determinism, aliasing,
-	// truncation, allocations or detection.
+	// truncation, allocations, detection or explain.
 	Skip []string
 	// Short tries fewer cuts of each record.
 	Short bool
@@ -99,6 +99,7 @@ var checks = []check{
 	{"truncation", (*suite).truncation},
 	{"allocations", (*suite).allocations},
 	{"detection", (*suite).detection},
+	{"explain", (*suite).explain},
 }
 
 // Check runs the suite on a pack without package testing. dir is the pack's folder. The
@@ -406,7 +407,7 @@ func (s *suite) detection() {
 		return
 	}
 	for i := range s.records {
-		if s.records[i].hostile() || s.answers[i].failed != nil {
+		if s.records[i].hostile() || s.records[i].named() || s.answers[i].events == 0 {
 			continue
 		}
 		found := "no pack"
@@ -420,6 +421,40 @@ func (s *suite) detection() {
 		}
 		if found != s.name && !slices.Contains(s.opts.Ties, found) {
 			s.failf("%s: detection finds %s: %s", &s.records[i], found, strings.ToValidUTF8(short(s.records[i].Raw), "?"))
+		}
+	}
+}
+
+// explain: the explanation of a record tells of every field of its events, as they are.
+func (s *suite) explain() {
+	if s.pack == nil {
+		return
+	}
+	o := pack.Options{Now: func() time.Time { return Now }, Zone: time.UTC}
+	w := s.worker()
+	for i := range s.records {
+		if err := w.parse(s.records[i].Raw); err != nil {
+			continue
+		}
+		list, _ := s.pack.Explain(o, &parse.Message{Raw: s.records[i].Raw, Received: Now})
+		for n, r := range w.events.All() {
+			want := r.Len()
+			for len(list) > 0 && list[0].Event == n {
+				e := list[0]
+				list = list[1:]
+				want--
+				for _, f := range e.From {
+					if f.Offset < 0 || f.Offset+f.Length > len(s.records[i].Raw) {
+						s.failf("%s: %s lies outside of the message", &s.records[i], e.String())
+					}
+				}
+				if k, ok := r.Lookup(e.Field); ok && r.Has(k) && r.Get(k).Kind() != parse.KindList && r.Get(k).String() != e.Value {
+					s.failf("%s: %s is explained as %q and is %q", &s.records[i], e.Field, e.Value, r.Get(k).String())
+				}
+			}
+			if want != 0 {
+				s.failf("%s: %d fields more than explanations", &s.records[i], want)
+			}
 		}
 	}
 }
