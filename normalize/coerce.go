@@ -263,7 +263,7 @@ func toTime(r *parse.Record, v parse.Value, c *TimeContext) (parse.Value, bool) 
 	case parse.KindInt, parse.KindFloat:
 		b := v.AppendText(r.Text().Scratch(40))
 		t, err := epochLayout().Parse(b, c)
-		return parse.TimeValue(t.Nanos), err == nil
+		return parse.TimeValue(t.Nanos).WithFlags(parse.Zoned), err == nil
 	case parse.KindString:
 		t, err := isoLayout().Parse(v.Bytes(), c)
 		if err != nil {

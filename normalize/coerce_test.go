@@ -158,6 +158,16 @@ func TestCoerceKinds(t *testing.T) {
 	}
 }
 
+// An epoch carries its zone.
+func TestCoerceEpochZoned(t *testing.T) {
+	var r parse.Record
+	for _, v := range []parse.Value{parse.IntValue(1_700_000_000), parse.RawValue(parse.KindFloat, []byte("1700000000.25"))} {
+		if w, ok := normalize.Coerce(&r, ecs.Timestamp, v, nil); !ok || w.Flags()&parse.Zoned == 0 {
+			t.Errorf("%v is %v without a zone", v, w)
+		}
+	}
+}
+
 func TestTakes(t *testing.T) {
 	samples := []parse.Value{
 		parse.StringValue(""), parse.StringValue("x"), parse.StringValue("10.0.0.1"), parse.StringValue("\xff"), parse.IntValue(-7),

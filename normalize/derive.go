@@ -23,7 +23,7 @@ type DeriveOptions struct {
 	NoCommunityID bool
 	// NoAddress leaves out source.address and its kin where the event had only an IP.
 	NoAddress bool
-	// NoURLParts leaves out what url.original and url.full hold.
+	// NoURLParts leaves out what url.original and url.full hold, also below threat.indicator.
 	NoURLParts bool
 	// NoFileParts leaves out name, extension and directory of a file's path.
 	NoFileParts bool
@@ -51,7 +51,7 @@ func NewDeriver(o DeriveOptions) *Deriver {
 		o:     o,
 		flow:  parse.NewKeySet(ecs.SourceIP, ecs.DestinationIP, ecs.NetworkTransport, ecs.NetworkIANANumber),
 		times: parse.NewKeySet(ecs.EventStart, ecs.EventEnd),
-		urls:  parse.NewKeySet(ecs.URLOriginal, ecs.URLFull),
+		urls:  parse.NewKeySet(ecs.URLOriginal, ecs.URLFull, ecs.ThreatIndicatorURLOriginal, ecs.ThreatIndicatorURLFull),
 		paths: parse.NewKeySet(ecs.FilePath, ecs.ProcessExecutable, ecs.ProcessParentExecutable),
 	}
 	for i, e := range endpoints {

@@ -258,6 +258,11 @@ func TestSplitURL(t *testing.T) {
 	if r.Get(ecs.URLOriginal).Str() != "http://h/p" || r.Get(ecs.URLDomain).Str() != "h" {
 		t.Error("url.full alone gives no parts")
 	}
+	r = fields(t, "threat.indicator.url.original=https://h.example:81/p/x.js?q")
+	normalize.NewDeriver(normalize.DeriveOptions{NoRelated: true}).Derive(r)
+	if r.Get(ecs.ThreatIndicatorURLDomain).Str() != "h.example" || r.Get(ecs.ThreatIndicatorURLPort).Int() != 81 || r.Get(ecs.ThreatIndicatorURLExtension).Str() != "js" || r.Has(ecs.URLDomain) {
+		t.Error("the indicator's URL gives no parts, or the event's")
+	}
 }
 
 func TestProtocols(t *testing.T) {

@@ -8,26 +8,44 @@ import (
 	"github.com/penstock-dev/penstock/parse"
 )
 
-// urlParts splits url.original, or url.full where that is missing, by RFC 3986. A
-// complete URL gives scheme, domain, port and so on; one that begins with a slash gives
-// path and query. Anything else is left alone.
+// urlKeys are the fields of one URL in an event.
+type urlKeys struct {
+	original, full, scheme, username, password, domain, port, path, query, fragment, extension ecs.Key
+}
+
+// urls are the URLs that an event may have: its own and an indicator's.
+var urls = [...]urlKeys{
+	{ecs.URLOriginal, ecs.URLFull, ecs.URLScheme, ecs.URLUsername, ecs.URLPassword, ecs.URLDomain, ecs.URLPort,
+		ecs.URLPath, ecs.URLQuery, ecs.URLFragment, ecs.URLExtension},
+	{ecs.ThreatIndicatorURLOriginal, ecs.ThreatIndicatorURLFull, ecs.ThreatIndicatorURLScheme, ecs.ThreatIndicatorURLUsername,
+		ecs.ThreatIndicatorURLPassword, ecs.ThreatIndicatorURLDomain, ecs.ThreatIndicatorURLPort, ecs.ThreatIndicatorURLPath,
+		ecs.ThreatIndicatorURLQuery, ecs.ThreatIndicatorURLFragment, ecs.ThreatIndicatorURLExtension},
+}
+
+// urlParts splits url.original, or url.full where that is missing, by RFC 3986, and the
+// same below threat.indicator. A complete URL gives scheme, domain, port and so on; one that
+// begins with a slash gives path and query. Anything else is left alone.
 func urlParts(r *parse.Record) {
-	v := r.Get(ecs.URLOriginal)
-	if v.IsZero() {
-		v = r.Get(ecs.URLFull)
+	for i := range urls {
+		k := &urls[i]
+		v := r.Get(k.original)
 		if v.IsZero() {
-			return
+			v = r.Get(k.full)
+			if v.IsZero() {
+				continue
+			}
+			r.Set(k.original, v)
 		}
-		r.Set(ecs.URLOriginal, v)
+		if v.Kind() == parse.KindString {
+			k.split(r, v.Bytes())
+		}
 	}
-	if v.Kind() != parse.KindString {
-		return
-	}
-	SplitURL(r, v.Bytes())
 }
 
 // SplitURL sets the url.* parts that u holds and r does not have yet. They alias u.
-func SplitURL(r *parse.Record, u []byte) {
+func SplitURL(r *parse.Record, u []byte) { urls[0].split(r, u) }
+
+func (keys *urlKeys) split(r *parse.Record, u []byte) {
 	set := func(k ecs.Key, b []byte) {
 		if len(b) > 0 && !r.Has(k) {
 			r.Set(k, parse.BytesValue(b))
@@ -35,7 +53,7 @@ func SplitURL(r *parse.Record, u []byte) {
 	}
 	rest := u
 	if i := bytes.Index(rest, []byte("://")); i > 0 && isScheme(rest[:i]) {
-		set(ecs.URLScheme, lowered(r, rest[:i]))
+		set(keys.scheme, lowered(r, rest[:i]))
 		rest = rest[i+3:]
 		end := len(rest)
 		if j := scan.IndexAny3(rest, '/', '?', '#'); j >= 0 && j < end {
@@ -45,33 +63,33 @@ func SplitURL(r *parse.Record, u []byte) {
 		rest = rest[end:]
 		if at := bytes.LastIndexByte(authority, '@'); at >= 0 {
 			name, password, _ := bytes.Cut(authority[:at], []byte(":"))
-			set(ecs.URLUsername, name)
-			set(ecs.URLPassword, password)
+			set(keys.username, name)
+			set(keys.password, password)
 			authority = authority[at+1:]
 		}
 		host, port := splitPort(authority)
-		set(ecs.URLDomain, host)
-		if n, ok := scan.ParseUint(port); ok && n <= 65535 && !r.Has(ecs.URLPort) {
-			r.SetInt(ecs.URLPort, int64(n))
+		set(keys.domain, host)
+		if n, ok := scan.ParseUint(port); ok && n <= 65535 && !r.Has(keys.port) {
+			r.SetInt(keys.port, int64(n))
 		}
-		if len(host) > 0 && !r.Has(ecs.URLFull) {
-			r.Set(ecs.URLFull, parse.BytesValue(u))
+		if len(host) > 0 && !r.Has(keys.full) {
+			r.Set(keys.full, parse.BytesValue(u))
 		}
 	} else if len(rest) == 0 || rest[0] != '/' {
 		return
 	}
 	if i := bytes.IndexByte(rest, '#'); i >= 0 {
-		set(ecs.URLFragment, rest[i+1:])
+		set(keys.fragment, rest[i+1:])
 		rest = rest[:i]
 	}
 	if i := bytes.IndexByte(rest, '?'); i >= 0 {
-		set(ecs.URLQuery, rest[i+1:])
+		set(keys.query, rest[i+1:])
 		rest = rest[:i]
 	}
-	set(ecs.URLPath, rest)
+	set(keys.path, rest)
 	base := rest[bytes.LastIndexByte(rest, '/')+1:]
 	if i := bytes.LastIndexByte(base, '.'); i > 0 && i < len(base)-1 && len(base)-i <= 16 && isAlnum(base[i+1:]) {
-		set(ecs.URLExtension, base[i+1:])
+		set(keys.extension, base[i+1:])
 	}
 }
 
