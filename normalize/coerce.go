@@ -25,6 +25,8 @@ const (
 	classIP
 	classObject
 	classMAC
+	classPort    // 0 to 65535
+	classNatural // not negative
 )
 
 func classOf(k ecs.Key) class {
@@ -36,6 +38,10 @@ func classOf(k ecs.Key) class {
 		return classTime
 	case t == ecs.TypeBoolean:
 		return classBool
+	case t.IsInteger() && strings.HasSuffix(k.Name(), ".port"):
+		return classPort
+	case k == ecs.EventDuration:
+		return classNatural
 	case t.IsInteger():
 		return classInteger
 	case t.IsFloat():
@@ -106,6 +112,12 @@ func Coerce(r *parse.Record, k parse.Key, v parse.Value, c *TimeContext) (parse.
 		return toMAC(r, v)
 	case classInteger:
 		return toInteger(v)
+	case classPort:
+		w, ok := toInteger(v)
+		return w, ok && w.Int() >= 0 && w.Int() <= 65535
+	case classNatural:
+		w, ok := toInteger(v)
+		return w, ok && w.Int() >= 0
 	case classFloat:
 		return toFloat(v)
 	case classBool:
@@ -127,24 +139,28 @@ func Coerce(r *parse.Record, k parse.Key, v parse.Value, c *TimeContext) (parse.
 }
 
 // Takes is the kind of values that Coerce leaves as they are for k, or KindNone where
-// it looks at each.
-func Takes(k ecs.Key) parse.Kind {
+// it looks at each. If most is not 0 that holds for integers from 0 to most.
+func Takes(k ecs.Key) (kind parse.Kind, most uint64) {
 	if k >= ecs.Count {
-		return parse.KindNone
+		return parse.KindNone, 0
 	}
 	switch classes()[k] {
 	case classText:
-		return parse.KindString
+		return parse.KindString, 0
 	case classInteger:
-		return parse.KindInt
+		return parse.KindInt, 0
+	case classPort:
+		return parse.KindInt, 65535
+	case classNatural:
+		return parse.KindInt, 1<<63 - 1
 	case classIP:
-		return parse.KindIP
+		return parse.KindIP, 0
 	case classBool:
-		return parse.KindBool
+		return parse.KindBool, 0
 	case classTime:
-		return parse.KindTime
+		return parse.KindTime, 0
 	}
-	return parse.KindNone
+	return parse.KindNone, 0
 }
 
 func toText(r *parse.Record, v parse.Value) (parse.Value, bool) {

@@ -59,7 +59,8 @@ type assign struct {
 	slot    int         // ≥ 0: nothing but this slot's value
 	kept    bool        // the slot's value stays among the vendor's fields as well
 	plain   bool        // no condition, no mode: copySlot may do it
-	takes   parse.Kind  // values of this kind fit the field as they are
+	takes   parse.Kind  // values of this kind fit the field as they are,
+	most    uint64      // integers up to this one, if it is not 0
 	value   parse.Value // of a constant
 	ready   bool        // value fits the field as it is
 	line    int         // a place, see compiler.place
@@ -380,7 +381,7 @@ func (c *compiler) maps(y *yaml.Node) ([]assign, error) {
 			n, a.kept = n.args[0], true
 		}
 		if k, ok := ecs.Lookup(a.name); ok && k != ecs.Timestamp {
-			a.takes = normalize.Takes(k)
+			a.takes, a.most = normalize.Takes(k)
 		}
 		if n.kind == nodeName {
 			a.slot = c.slots[n.text]
@@ -679,7 +680,7 @@ func (s *state) copySlot(a *assign) {
 	if v.Kind() == parse.KindString && s.pack.isNull(*v) {
 		return
 	}
-	if v.Kind() == a.takes {
+	if v.Kind() == a.takes && (a.most == 0 || uint64(v.Int()) <= a.most) {
 		s.rec.Set(key, *v)
 		if !a.kept {
 			s.consume(a.slot)
@@ -730,7 +731,7 @@ func (s *state) store(a *assign, v parse.Value) {
 		return
 	}
 	key := *a.key.ref
-	if v.Kind() == a.takes && a.mode == modeSet {
+	if v.Kind() == a.takes && a.mode == modeSet && (a.most == 0 || uint64(v.Int()) <= a.most) {
 		s.rec.Set(key, v)
 		s.markConsumed()
 		return
