@@ -449,6 +449,16 @@ func (r *Record) At(i int) (k Key, v Value, ok bool) {
 // equal sets have the same fields. It is valid until the record changes, and read only.
 func (r *Record) Present() []uint64 { return r.present }
 
+// RefAt is At with the value in place: what Ref is to Get. v is nil for a position whose
+// field was deleted.
+func (r *Record) RefAt(i int) (k Key, v *Value) {
+	k = r.keys[i]
+	if r.present[k>>6]&(1<<(k&63)) == 0 || int(r.slot[k]) != i {
+		return k, nil
+	}
+	return k, &r.values[i]
+}
+
 // Keys appends the keys of the fields to dst in the order of their paths and returns
 // the result.
 func (r *Record) Keys(dst []Key) []Key {

@@ -219,31 +219,19 @@ func (v *Records) Validate(r *parse.Record) error {
 	}
 	rules := v.rules
 	for i, n := 0, r.Slots(); i < n; i++ {
-		k, val, ok := r.At(i)
-		if !ok || k >= ecs.Count {
+		k, val := r.RefAt(i)
+		if val == nil || k >= ecs.Count {
 			continue
 		}
 		rule := &rules[k]
 		if rule.kinds&(1<<val.Kind()) != 0 {
-			// The usual cases without a call.
-			switch rule.check {
-			case checkNothing:
+			if v.passes(k, val, rule) {
 				continue
-			case checkLength:
-				if len(val.Str()) <= v.maxKeyword {
-					continue
-				}
-			case checkPort:
-				if uint64(val.Int()) <= 65535 {
-					continue
-				}
-			case checkSign:
-				if val.Int() >= 0 {
-					continue
-				}
 			}
+		} else if l := val.List(); len(l) > 0 && (rule.array || len(l) == 1) && v.passAll(k, l, rule) {
+			continue
 		}
-		if err := v.field(r, k, val, rule); err != nil {
+		if err := v.field(r, k, *val, rule); err != nil {
 			return err
 		}
 	}
@@ -256,6 +244,35 @@ func (v *Records) Validate(r *parse.Record) error {
 		return v.presences(r)
 	}
 	return nil
+}
+
+// passes reports whether a value of the right kind has no fault. It is the short way for
+// the usual values; fault is the long one.
+func (v *Records) passes(k parse.Key, val *parse.Value, rule *rule) bool {
+	switch rule.check {
+	case checkNothing:
+		return true
+	case checkLength:
+		return len(val.Str()) <= v.maxKeyword
+	case checkPort:
+		return uint64(val.Int()) <= 65535
+	case checkSign:
+		return val.Int() >= 0
+	case checkTime:
+		return val.Int() >= v.notBefore && val.Int() <= v.notAfter
+	case checkAllowed:
+		return k.Allows(val.Str())
+	}
+	return false
+}
+
+func (v *Records) passAll(k parse.Key, l []parse.Value, rule *rule) bool {
+	for i := range l {
+		if rule.kinds&(1<<l[i].Kind()) == 0 || !v.passes(k, &l[i], rule) {
+			return false
+		}
+	}
+	return true
 }
 
 // field checks one field in full.
