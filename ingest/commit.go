@@ -31,6 +31,9 @@ func NewCommits(pos int64, commit func(pos int64)) *Commits {
 func (c *Commits) Done(start, end int64, r Result) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if start == end {
+		return // no bytes, nothing to commit
+	}
 	if !r.OK() {
 		if !c.failed {
 			c.failed, c.err = true, r.Err
@@ -48,9 +51,8 @@ func (c *Commits) Done(start, end int64, r Result) {
 		n++
 	}
 	c.ready = slices.Delete(c.ready, 0, n)
-	if c.pos = end; end > start {
-		c.commit(end)
-	}
+	c.pos = end
+	c.commit(end)
 }
 
 // Position is the position up to which everything is safe, and the cause why it will

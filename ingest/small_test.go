@@ -1,0 +1,142 @@
+package ingest_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/penstock-dev/penstock/batch"
+	"github.com/penstock-dev/penstock/ingest"
+	"github.com/penstock-dev/penstock/parse"
+)
+
+func TestCommits(t *testing.T) {
+	for seed := range uint64(50) {
+		r := rand.New(rand.NewPCG(seed, 1))
+		var got []int64
+		c := ingest.NewCommits(100, func(pos int64) { got = append(got, pos) })
+		type span struct{ start, end int64 }
+		var spans []span
+		for at := int64(100); len(spans) < 30; {
+			n := 1 + int64(r.IntN(3))
+			spans = append(spans, span{at, at + n})
+			at += n
+		}
+		bad := r.IntN(len(spans) + 5)
+		limit := spans[len(spans)-1].end
+		for _, i := range r.Perm(len(spans)) {
+			res := ingest.Result{Delivered: 1}
+			if i == bad {
+				res = ingest.Result{Failed: 1, Err: errOops}
+			}
+			c.Done(spans[i].start, spans[i].end, res)
+		}
+		if bad < len(spans) {
+			limit = spans[bad].start
+		}
+		pos, stuck, cause := c.Position()
+		if pos != limit || stuck != (bad < len(spans)) || stuck != (cause == errOops) {
+			t.Errorf("seed %d: position %d, stuck %t (%v); want %d", seed, pos, stuck, cause, limit)
+		}
+		if !slices.IsSorted(got) || len(slices.Compact(slices.Clone(got))) != len(got) {
+			t.Errorf("seed %d: committed %v", seed, got)
+		}
+	}
+}
+
+func TestFromSeq(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		begin := time.Now()
+		buf := make([]byte, 0, 10)
+		seq := iter.Seq2[[]byte, error](func(yield func([]byte, error) bool) {
+			for i := range 1000 {
+				if i == 500 {
+					time.Sleep(time.Hour)
+				}
+				buf = fmt.Append(buf[:0], i) // the iterator uses its buffer again
+				if !yield(buf, nil) {
+					return
+				}
+			}
+			yield(nil, errOops)
+		})
+		var mu sync.Mutex
+		var out bytes.Buffer
+		var when []time.Duration
+		p := mustNew(t, config(batch.LinesFunc[event](func(_ context.Context, lines []byte, _ int) error {
+			mu.Lock()
+			defer mu.Unlock()
+			out.Write(lines)
+			when = append(when, time.Since(begin))
+			return nil
+		}), ingest.FromSeq("seq", seq)))
+		if err := p.Run(context.Background()); !errors.Is(err, errOops) {
+			t.Errorf("Run says %v", err)
+		}
+		atRest(t, p)
+		var want bytes.Buffer
+		for i := range 1000 {
+			fmt.Fprintln(&want, i)
+		}
+		if out.String() != want.String() {
+			t.Errorf("%d bytes, want %d", out.Len(), want.Len())
+		}
+		if when[0] > 50*time.Millisecond {
+			t.Errorf("a slow iterator's first elements came after %s", when[0])
+		}
+	})
+}
+
+func TestAppendID(t *testing.T) {
+	base := parse.Message{Raw: []byte("a"), Offset: 1, Origin: &parse.Origin{Source: "s"}}
+	id := func(change func(*parse.Message), split int) string {
+		m := base
+		o := *base.Origin
+		m.Origin = &o
+		if change != nil {
+			change(&m)
+		}
+		return string(ingest.AppendID(nil, &m, split))
+	}
+	first := id(nil, 0)
+	// An id that changes makes every destination keep repeats.
+	if want := "c8257974cc46132c006de185d63c2a51"; first != want {
+		t.Errorf("id %s, want %s", first, want)
+	}
+	if id(func(m *parse.Message) { m.Received = time.Now(); m.Origin.Hint = "h" }, 0) != first {
+		t.Error("time of reception or hint change the id")
+	}
+	seen := map[string]bool{first: true}
+	for _, other := range []string{
+		id(nil, 1), id(func(m *parse.Message) { m.Raw = []byte("b") }, 0), id(func(m *parse.Message) { m.Offset = 2 }, 0),
+		id(func(m *parse.Message) { m.Origin.Source = "t" }, 0),
+		id(func(m *parse.Message) { m.Origin.Source, m.Raw = "sa", []byte{} }, 0), id(func(m *parse.Message) { m.Raw = make([]byte, 600) }, 0),
+		id(func(m *parse.Message) { m.Raw = make([]byte, 601) }, 0), id(func(m *parse.Message) { m.Origin = nil }, 0),
+	} {
+		if seen[other] {
+			t.Error("two different events have the same id")
+		}
+		seen[other] = true
+	}
+	dst := make([]byte, 0, 32)
+	if n := testing.AllocsPerRun(100, func() { ingest.AppendID(dst, &base, 0) }); n != 0 {
+		t.Errorf("%v allocations", n)
+	}
+}
+
+func BenchmarkAppendID(b *testing.B) {
+	m := parse.Message{Raw: bytes.Repeat([]byte("x"), 180), Origin: &parse.Origin{Source: "/var/log/fw.log"}}
+	dst := make([]byte, 0, 32)
+	b.ReportAllocs()
+	for b.Loop() {
+		ingest.AppendID(dst, &m, 0)
+	}
+}
