@@ -86,7 +86,8 @@ type Config[T any] struct {
 	// DeadLetters takes what could not be parsed or was not taken by a sink. Without
 	// it, and without InlineDeadLetters, that is counted and dropped, and what a sink
 	// did not take has failed. A sink that reads lines only gets DeadLetter.AppendJSON.
-	// Events that it does not take itself have failed.
+	// It is required: a slow one holds the pipeline back, and what it does not take
+	// has failed.
 	DeadLetters batch.Sink[DeadLetter]
 	// InlineDeadLetters appends a dead letter as a line to the events' lines, at its
 	// place in the order. It is called from all workers. It needs sinks that read
