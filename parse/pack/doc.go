@@ -51,6 +51,8 @@ otherwise): here acme.wall.<native key>. What a lossy filter, a lookup or a cond
 	detect      signatures, one of which must hold (see below)
 	split       {json: [Records, value]}: one event for each object of a top array or of the
 	            named member; [] for top arrays only
+	            envelope: _around gives each event the object that its array was a member of,
+	            for steps like json: {from: _around}
 	include     other packs beside this one, whose lookups and groups are known here too
 	nulls, lookups, groups, set, steps, required
 	derive      {address: false, community_id: false, related: false, url: false, file: false,

@@ -34,6 +34,8 @@ type state struct {
 	failed   bool // a filter could not do its work on a value that was there
 	consumed []uint64
 
+	envelope []byte // the object around the array that the event was in
+
 	drop  bool   // the event is not wanted
 	fail  error  // the event is refused
 	drift string // why not everything could be read

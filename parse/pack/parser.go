@@ -54,8 +54,9 @@ func newState(p *Pack, o Options) *state {
 
 // splitter turns one message into several events.
 type splitter struct {
-	json json.SplitOptions
-	keys [][]byte // of wrappers, with the quote behind them
+	json     json.SplitOptions
+	keys     [][]byte // of wrappers, with the quote behind them
+	envelope int      // slot for the object around an element's array; -1: not wanted
 }
 
 // mayHold reports whether the object b can be a wrapper at all: most messages hold one
@@ -70,10 +71,13 @@ func (sp *splitter) mayHold(b []byte) bool {
 }
 
 func (c *compiler) splitter(y *yaml.Node) (*splitter, error) {
-	if err := c.known(y, "json"); err != nil {
+	if err := c.known(y, "json", "envelope"); err != nil {
 		return nil, err
 	}
-	sp := &splitter{}
+	sp := &splitter{envelope: -1}
+	if n := y.Get("envelope"); n != nil {
+		sp.envelope = c.declare(n.Text)
+	}
 	wrappers, err := c.strings(y.Get("json"))
 	if err != nil {
 		return nil, err
@@ -114,11 +118,18 @@ func (p *Pack) parse(s *state, o Options, m *parse.Message, out *parse.Events[pa
 		}
 		return p.event(s, o, s.items[0].Raw, out)
 	}
+	if p.split.envelope >= 0 {
+		if err := s.hollow(raw); err != nil {
+			return err
+		}
+	}
 	for i := range s.items {
 		it := &s.items[i]
 		err := it.Err
 		if err == nil {
+			s.envelope = it.Envelope
 			err = p.event(s, o, it.Raw, out)
+			s.envelope = nil
 		}
 		if err != nil {
 			out.Reject(it.Raw, err)
@@ -128,6 +139,36 @@ func (p *Pack) parse(s *state, o Options, m *parse.Message, out *parse.Events[pa
 		return errcat.New(errcat.SchemaViolation, errcat.StageParse, "no event in the text")
 	}
 	clear(s.items)
+	return nil
+}
+
+// hollow takes the array out of each envelope, which all of its items then share. What the
+// items have of it together stays in proportion to the message.
+func (s *state) hollow(raw []byte) error {
+	total := 0
+	for i := 0; i < len(s.items); {
+		around := s.items[i].Envelope
+		j := i + 1
+		for j < len(s.items) && len(around) > 0 && len(s.items[j].Envelope) > 0 && &s.items[j].Envelope[0] == &around[0] {
+			j++
+		}
+		if len(around) > 0 {
+			first, last := &s.items[i], &s.items[j-1]
+			head := 0 // where the array's elements begin
+			for head < len(around) && (len(first.Raw) == 0 || &around[head] != &first.Raw[0]) {
+				head++
+			}
+			tail := min(head+last.Offset+len(last.Raw)-first.Offset, len(around))
+			h := append(append(make([]byte, 0, head+len(around)-tail), around[:head]...), around[tail:]...)
+			for k := i; k < j; k++ {
+				s.items[k].Envelope = h
+			}
+			if total += (j - i) * len(h); total > 64*len(raw)+1<<20 {
+				return errcat.New(errcat.Oversize, errcat.StageParse, "what stands around the events is too long to be part of each")
+			}
+		}
+		i = j
+	}
 	return nil
 }
 
@@ -156,6 +197,9 @@ func (p *Pack) event(s *state, o Options, raw []byte, out *parse.Events[parse.Re
 	s.labelsDone = false
 	s.frame.Slots[slotMessage] = parse.BytesValue(raw)
 	s.frame.Slots[slotRaw] = parse.BytesValue(raw)
+	if s.envelope != nil && p.split.envelope >= 0 {
+		s.frame.Slots[p.split.envelope] = parse.RawValue(parse.KindObject, s.envelope)
+	}
 	if p.baseBlock != nil {
 		r.SetBlock(p.baseBlock)
 	}

@@ -1,8 +1,10 @@
 package pack
 
 import (
+	"strings"
 	"testing"
 
+	"github.com/penstock-dev/penstock/errcat"
 	"github.com/penstock-dev/penstock/parse"
 )
 
@@ -51,6 +53,61 @@ steps:
 			if got[i] != tc.want[i] {
 				t.Errorf("%s: %q, want %q", tc.in, got, tc.want)
 			}
+		}
+	}
+}
+
+func TestSplitEnvelope(t *testing.T) {
+	p, err := Compile("pack.yaml", []byte(`
+name: acme.audit
+vendor: Acme
+product: Audit
+version: 1.0.0
+split: {json: [events], envelope: _around}
+steps:
+  - when: _around
+    then:
+      - json: {from: _around}
+      - json: {as: events}
+    else:
+      - json: {}
+  - map: {event.action: events.name, event.id: id, _: events}
+`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := p.Parser(Options{}).Worker()
+	for in, want := range map[string]string{
+		`{"id":"1","events":[{"name":"a"},{"name":"b","n":{"x":1}}],"z":2}`: "1a 1b ",
+		`{"id":"2","events":{"name":"c"}}`:                                  "2c ",
+		`[{"id":"3","events":{"name":"d"}},{"id":"4"}]`:                     "3d 4 ",
+	} {
+		var out parse.Events[parse.Record]
+		if err := w.Parse(&parse.Message{Raw: []byte(in)}, &out); err != nil {
+			t.Errorf("%s: %v", in, err)
+			continue
+		}
+		got := ""
+		for _, r := range out.All() {
+			id, _ := r.Lookup("event.id")
+			action, _ := r.Lookup("event.action")
+			got += r.Get(id).Str() + r.Get(action).Str() + " "
+			if k, ok := r.Lookup("acme.audit.events"); ok && r.Has(k) {
+				t.Errorf("%s: the array is kept beside its elements", in)
+			}
+		}
+		if got != want {
+			t.Errorf("%s: %q, want %q", in, got, want)
+		}
+	}
+	// What all the elements would share must not multiply the message.
+	for n, fails := range map[int]bool{100: false, 100_000: true} {
+		in := `{"id":"` + strings.Repeat("x", 10_000) + `","events":[` + strings.Repeat(`{},`, n) + `{}],"z":2}`
+		var out parse.Events[parse.Record]
+		if err := w.Parse(&parse.Message{Raw: []byte(in)}, &out); (err != nil) != fails {
+			t.Errorf("%d elements: %v", n, err)
+		} else if err != nil && errcat.Of(err) != errcat.Oversize {
+			t.Errorf("%d elements: %v", n, err)
 		}
 	}
 }
