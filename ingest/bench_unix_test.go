@@ -32,7 +32,8 @@ func cpu() float64 {
 //
 //	go test ./ingest -run '^$' -bench OverheadCPU -cpu 1 -benchtime 20x
 //
-// On a shared two-core Xeon: bare 624 ns an event, lines 7 % more, events 10 % more.
+// On a shared, busy two-core Xeon: bare 620 to 820 ns an event, lines 7 % more, events
+// 20 % more (their records do not stay in the nearest cache).
 func BenchmarkOverheadCPU(b *testing.B) {
 	in := benchInput()
 	enc := normalize.NewEncoder(normalize.EncoderOptions{})
