@@ -40,6 +40,7 @@ type Pack struct {
 	priority   []priorityClass
 	keepKeys   []parse.Key // by slot: where a value goes that no field took; None: nowhere
 	covers     []int       // by slot: the slot that holds this one inside, or -1
+	twins      []twin      // slots that ownNames has made
 	deriver    *normalize.Deriver
 	labels     []labelSlots
 	nulls      map[string]bool
@@ -205,6 +206,7 @@ func (c *compiler) pack(y *yaml.Node) error {
 	for name, at := range c.unread {
 		return c.errorf(at, "table %s is never used", name)
 	}
+	c.ownNames()
 	if err := c.finishLayers(); err != nil {
 		return err
 	}
@@ -414,6 +416,38 @@ const (
 	PriorityHigh     int8 = 1
 	PriorityCritical int8 = 2
 )
+
+// twin is a slot whose native name is also that of a vendor field which the pack sets, as
+// sessionid with acme.wall.sessionid: externalId. container is where the value goes, under
+// another name, when that field is set already.
+type twin struct {
+	slot      int
+	container parse.Key
+}
+
+// ownNames gives slots to native names that nothing asks for but which are spelled like
+// vendor fields that the pack sets, so that a value is kept under that name.
+func (c *compiler) ownNames() {
+	p := c.program
+	if !p.keep || len(c.keyed) == 0 {
+		return
+	}
+	for _, name := range slices.Clone(c.vendor) {
+		native, ok := strings.CutPrefix(name, p.namespace+".")
+		if _, taken := c.slots[native]; !ok || taken || native == "" || strings.ContainsAny(native, ".[") || len(c.names) >= maxSlots {
+			continue
+		}
+		i := len(p.twins)
+		p.twins = append(p.twins, twin{slot: c.slot(native)})
+		k, ok := c.keys[p.namespace]
+		if !ok {
+			k = new(parse.Key)
+			c.keys[p.namespace] = k
+			c.vendor = append(c.vendor, p.namespace)
+		}
+		p.settle = append(p.settle, func() { p.twins[i].container = *k })
+	}
+}
 
 // settleKeys makes the schema and fills in every key.
 func (c *compiler) settleKeys(y *yaml.Node) error {

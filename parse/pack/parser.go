@@ -269,6 +269,15 @@ func (p *Pack) named(err error) error {
 	return &errcat.Error{Category: errcat.Of(err), Stage: errcat.StageParse, Parser: p.name, Err: err}
 }
 
+// keepTwin keeps the value of a slot whose name a field of the pack has, under a name beside it.
+func (s *state) keepTwin(p *Pack, slot int, v parse.Value) {
+	for _, t := range p.twins {
+		if t.slot == slot && !s.rec.Get(p.keepKeys[slot]).Equal(v) {
+			s.rec.AddDynamic(t.container, []byte(p.slotNames[slot]), v)
+		}
+	}
+}
+
 // keepRest stores what no field took below the vendor's namespace.
 func (s *state) keepRest(p *Pack) {
 	slots := s.frame.Slots
@@ -282,6 +291,8 @@ func (s *state) keepRest(p *Pack) {
 		}
 		if !s.rec.Has(p.keepKeys[i]) {
 			s.rec.Set(p.keepKeys[i], v)
+		} else if len(p.twins) > 0 {
+			s.keepTwin(p, i, v)
 		}
 	}
 	for i := range s.frame.Rest {

@@ -96,3 +96,25 @@ steps:
 		t.Errorf("%s", got)
 	}
 }
+
+func TestOwnNames(t *testing.T) {
+	const src = `
+name: acme.wall
+vendor: Acme
+product: Wall
+version: 1.0.0
+steps:
+  - kv: {}
+    map: {acme.wall.session: externalId}
+`
+	for in, want := range map[string]string{
+		"externalId=7 vd=root":   `"wall":{"vd":"root","session":"7"}`,
+		"session=8 vd=root":      `"wall":{"vd":"root","session":"8"}`,
+		"externalId=7 session=7": `"wall":{"session":"7"}`,
+		"externalId=7 session=8": `"wall":{"session_":"8","session":"7"}`,
+	} {
+		if got := encode(t, src, in); !strings.Contains(got, want) {
+			t.Errorf("%s: %s, want %s in it", in, got, want)
+		}
+	}
+}
