@@ -24,6 +24,7 @@ import (
 	"github.com/penstock-dev/penstock/parse"
 	"github.com/penstock-dev/penstock/parse/pack"
 	"github.com/penstock-dev/penstock/parse/vendors"
+	"github.com/penstock-dev/penstock/validate"
 )
 
 type parseOptions struct {
@@ -100,8 +101,12 @@ func (o *parseOptions) config(paths []string, std stdio) (cfg ingest.Config[pars
 	}
 	cfg = ingest.Config[parse.Record]{
 		Parser:     parser,
+		Validator:  validate.ECS(),
 		Encoder:    normalize.NewEncoder(enc),
-		Sink:       batch.NewWriter[parse.Record](std.out),
+		// What cannot be written will not be writable later: a closed pipe ends the run.
+		Outputs: []ingest.Output[parse.Record]{{
+			Name: "stdout", Sink: batch.NewWriter[parse.Record](std.out), StopOnError: true, Retry: batch.RetryOptions{Attempts: 1},
+		}},
 		Workers:    o.workers,
 		Ordered:    true,
 		MaxMessage: o.maxMessage,

@@ -1,0 +1,205 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+const (
+	asaLine = `<166>Mar  3 2026 08:15:02 fw1 : %ASA-6-302013: Built outbound TCP connection 7 for outside:198.51.100.20/443 (198.51.100.20/443) to inside:10.20.4.17/51544 (203.0.113.9/51544)`
+	cefLine = `CEF:0|Example Corp|Guard|4.2|100|probe|7|src=198.51.100.66 dst=10.20.4.17 act=blocked`
+	trail   = `{"Records":[{"eventVersion":"1.09","eventTime":"2026-03-03T08:15:11Z","eventSource":"iam.amazonaws.com","eventName":"CreateUser","awsRegion":"us-east-1","userIdentity":{"type":"Root"},"eventID":"1"},{"eventVersion":"1.09","eventTime":"2026-03-03T08:15:12Z","eventSource":"iam.amazonaws.com","eventName":"DeleteUser","awsRegion":"us-east-1","userIdentity":{"type":"Root"},"eventID":"2"}]}`
+)
+
+func penstock(t *testing.T, in string, args ...string) (stdout, stderr string, code int) {
+	t.Helper()
+	var out, errs bytes.Buffer
+	code = run(context.Background(), args, stdio{strings.NewReader(in), &out, &errs})
+	return out.String(), errs.String(), code
+}
+
+func lines(s string) []string {
+	s = strings.TrimSuffix(s, "\n")
+	if s == "" {
+		return nil
+	}
+	return strings.Split(s, "\n")
+}
+
+// field finds a dotted field in a line of nested JSON.
+func field(t *testing.T, line, path string) any {
+	t.Helper()
+	var doc any
+	if err := json.Unmarshal([]byte(line), &doc); err != nil {
+		t.Fatalf("%v in %s", err, line)
+	}
+	for _, p := range strings.Split(path, ".") {
+		m, _ := doc.(map[string]any)
+		doc = m[p]
+	}
+	return doc
+}
+
+func TestParseAnswersEachRecordInOrder(t *testing.T) {
+	in := strings.Join([]string{asaLine, "no device writes this", cefLine, trail, cefLine[:20], ""}, "\n")
+	out, errs, code := penstock(t, in, "parse")
+	if code != 0 {
+		t.Fatalf("exit %d: %s", code, errs)
+	}
+	got := lines(out)
+	want := []string{"cisco.asa", "UNKNOWN_FORMAT", "cef.log", "aws.cloudtrail", "aws.cloudtrail", "TRUNCATED"}
+	if len(got) != len(want) {
+		t.Fatalf("%d lines, want %d:\n%s", len(got), len(want), out)
+	}
+	for i, w := range want {
+		if d, e := field(t, got[i], "event.dataset"), field(t, got[i], "error.code"); d != w && e != w {
+			t.Errorf("line %d is dataset %v, error %v, want %s", i+1, d, e, w)
+		}
+	}
+	if e := field(t, got[1], "event.original"); e != "no device writes this" {
+		t.Errorf("event.original of the dead letter is %v", e)
+	}
+	if !strings.Contains(errs, "5 records") || !strings.Contains(errs, "2 dead letters (TRUNCATED 1, UNKNOWN_FORMAT 1)") {
+		t.Errorf("summary: %s", errs)
+	}
+}
+
+func TestParseOneEventForEachRecord(t *testing.T) {
+	in := asaLine + "\x00" + trail + "\x00\x00junk\x00"
+	out, errs, code := penstock(t, in, "parse", "-framing", "nul", "-events", "one")
+	if got := lines(out); code != 0 || len(got) != 4 {
+		t.Fatalf("exit %d, %d lines for 4 records:\n%s%s", code, len(got), out, errs)
+	}
+}
+
+func TestParseErrorsGoWhereTheyShould(t *testing.T) {
+	in := asaLine + "\nbad\n"
+	out, _, _ := penstock(t, in, "parse", "-errors", "drop")
+	if n := len(lines(out)); n != 1 {
+		t.Errorf("drop: %d lines, want 1", n)
+	}
+	file := filepath.Join(t.TempDir(), "dead.ndjson")
+	out, _, _ = penstock(t, in, "parse", "-errors", file)
+	dead, err := os.ReadFile(file)
+	if err != nil || len(lines(out)) != 1 || !strings.Contains(string(dead), `"raw":"bad"`) {
+		t.Errorf("file: %d lines, %q, %v", len(lines(out)), dead, err)
+	}
+	if info, err := os.Stat(file); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("the dead letters' file has mode %v, want 0600", info.Mode())
+	}
+}
+
+func TestParseFieldsAndForms(t *testing.T) {
+	all, _, _ := penstock(t, asaLine, "parse", "-original")
+	ecsOnly, _, _ := penstock(t, asaLine, "parse", "-fields", "ecs")
+	flat, _, _ := penstock(t, asaLine, "parse", "-o", "ecs-flat")
+	if field(t, all, "cisco.asa.connection_id") == nil || field(t, all, "event.original") != asaLine {
+		t.Errorf("vendor field or event.original is missing: %s", all)
+	}
+	if strings.Contains(ecsOnly, `"cisco":`) {
+		t.Errorf("-fields ecs has vendor fields: %s", ecsOnly)
+	}
+	if !strings.Contains(flat, `"source.ip":"198.51.100.20"`) {
+		t.Errorf("-o ecs-flat: %s", flat)
+	}
+}
+
+func TestParseSameBytesForAnyNumberOfWorkers(t *testing.T) {
+	var in bytes.Buffer
+	for i := range 20000 {
+		switch i % 5 {
+		case 0:
+			fmt.Fprintln(&in, strings.Replace(asaLine, "connection 7", fmt.Sprintf("connection %d", i), 1))
+		case 1:
+			fmt.Fprintln(&in, cefLine, fmt.Sprintf("cnt=%d", i))
+		case 2:
+			fmt.Fprintln(&in, trail)
+		case 3:
+			fmt.Fprintln(&in, "junk", i)
+		case 4:
+			fmt.Fprintln(&in, asaLine[:40+i%100])
+		}
+	}
+	first, _, _ := penstock(t, in.String(), "parse", "-workers", "1", "-now", "2026-03-03T09:00:00Z")
+	for _, w := range []string{"2", "4", "7"} {
+		if out, _, _ := penstock(t, in.String(), "parse", "-workers", w, "-now", "2026-03-03T09:00:00Z"); out != first {
+			t.Errorf("%s workers write other bytes than one", w)
+		}
+	}
+}
+
+func TestParseWritesBeforeTheNextReadBlocks(t *testing.T) {
+	inR, inW := io.Pipe()
+	outR, outW := io.Pipe()
+	done := make(chan int, 1)
+	go func() {
+		done <- run(context.Background(), []string{"parse"}, stdio{inR, outW, io.Discard})
+		outW.Close()
+	}()
+	got := bufio.NewScanner(outR)
+	for i, line := range []string{asaLine, "junk", cefLine} {
+		fmt.Fprintln(inW, line)
+		answered := make(chan bool, 1)
+		go func() { answered <- got.Scan() }()
+		select {
+		case <-answered:
+		case <-time.After(20 * time.Second):
+			t.Fatalf("line %d is not answered while the input is still open", i+1)
+		}
+	}
+	inW.Close()
+	if code := <-done; code != 0 {
+		t.Errorf("exit %d", code)
+	}
+}
+
+// TestParseHostileInput: whatever comes, each record is answered by strict JSON lines.
+func TestParseHostileInput(t *testing.T) {
+	records := []string{
+		"", " ", "\xff\xfe\x00", "{", "[", "{}", "[]", "null", `{"a":`, strings.Repeat("[", 100000), strings.Repeat(`{"a":`, 100000),
+		`{"eventVersion":"\ud800","eventSource":"x","eventName":"y","userIdentity":{}}`, "<", "<13>", "<999>", "<13>1", "CEF:", "CEF:0", "CEF:0|", "CEF:0|||||||",
+		"LEEF:2.0|", strings.Repeat("a=b ", 50000), strings.Repeat("=", 100000), "%ASA-6-302013: ", "%ASA-6-302013: Built", "<Event", "<Event><System></Event>",
+		strings.Repeat("x", 2<<20), "\u2028\u2029\x1b[31m\x85", asaLine + "\xc3\x28",
+	}
+	for n := 0; n < len(asaLine); n += 7 {
+		records = append(records, asaLine[:n])
+	}
+	for n := 0; n < len(trail); n += 13 {
+		records = append(records, trail[:n])
+	}
+	for i, r := range records {
+		records[i] = strings.ReplaceAll(r, "\x00", "")
+	}
+	out, errs, code := penstock(t, strings.Join(records, "\x00")+"\x00", "parse", "-framing", "nul", "-events", "one")
+	got := lines(out)
+	if code != 0 || len(got) != len(records) {
+		t.Fatalf("exit %d, %d lines for %d records: %s", code, len(got), len(records), errs)
+	}
+	for i, l := range got {
+		if !json.Valid([]byte(l)) || strings.ToValidUTF8(l, "") != l {
+			t.Errorf("record %d (%.40q) is answered by %.200q", i, records[i], l)
+		}
+	}
+}
+
+func TestUsage(t *testing.T) {
+	for _, args := range [][]string{nil, {"nonsense"}, {"parse", "-nonsense"}} {
+		if _, errs, code := penstock(t, "", args...); code != 2 || !strings.Contains(errs, "usage") {
+			t.Errorf("%v: exit %d, %s", args, code, errs)
+		}
+	}
+	for _, args := range [][]string{{"parse", "-p", "cisco.asb"}, {"parse", "-framing", "x"}, {"parse", "-fields", "x"}, {"parse", "-o", "x"}, {"parse", "-tz", "x"}, {"parse", "/nonexistent"}} {
+		if _, errs, code := penstock(t, "", args...); code != 1 || errs == "" {
+			t.Errorf("%v: exit %d, %s", args, code, errs)
+		}
+	}
+}
