@@ -100,9 +100,9 @@ func (o *parseOptions) config(paths []string, std stdio) (cfg ingest.Config[pars
 		return cfg, closeDead, fmt.Errorf("-o is ecs or ecs-flat, not %q", o.output)
 	}
 	cfg = ingest.Config[parse.Record]{
-		Parser:     parser,
-		Validator:  validate.ECS(),
-		Encoder:    normalize.NewEncoder(enc),
+		Parser:    parser,
+		Validator: validate.ECS(),
+		Encoder:   normalize.NewEncoder(enc),
 		// What cannot be written will not be writable later: a closed pipe ends the run.
 		Outputs: []ingest.Output[parse.Record]{{
 			Name: "stdout", Sink: batch.NewWriter[parse.Record](std.out), StopOnError: true, Retry: batch.RetryOptions{Attempts: 1},
