@@ -68,7 +68,7 @@ event.kind (event), event.module, event.dataset and ecs.version are set on every
 A step is a mapping with any of these keys, done in this order:
 
 	when: condition       the step is for events that meet it; else: steps for the others
-	syslog, json, cef, leef, kv, csv, xml: options      read a format (one in each step)
+	syslog, json, cef, leef, kv, csv, xml, members: options   read a format (one in each step)
 	text: patterns        match free text
 	lookup: {table: t, key: expression}    set the columns of the row as fields
 	set: {field: constant}
@@ -108,6 +108,10 @@ Formats and the native names that they give:
 	csv:    {columns: [a, b, _, c], separator: ',' (or tab), quote: '"' ('' for none), escape: doubled|backslash,
 	         lazy, brackets ([a b] is one field), collapse (separators in a row count as one), trim: bools,
 	         unset: '-', empty: '(empty)', least: N, most: N (columns without drift), as: PREFIX}
+	members: {from: Parameters, key: Name, value: [Value], as: Parameters}
+	        an array of objects that are a name and its value each: the name is Parameters.NAME and
+	        the value the first of the listed members that it has. Without value: Parameters.NAME.MEMBER
+	        for every other member. Skips what is no such array (on_error: skip)
 	xml:    {mode: windows}  provider_name, event_id, event_data.NAME, ...; {mode: generic}: element paths
 
 With as: in, the names of a layer are in.NAME. Names starting with _ are temporaries: set by

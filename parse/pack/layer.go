@@ -46,6 +46,8 @@ type layer struct {
 	containers []parse.Key       // where keys without a slot go, by the kernel's node number
 	long       map[string][]byte // CEF: long names of the dictionary's short keys; nil: not wanted
 	strip      []string          // CEF: prefixes that extension keys may have
+	member     string            // members: the member that names a value
+	values     []string          // members: those that may hold it
 	wanted     func(name string) (native string, ok bool)
 }
 
@@ -58,13 +60,14 @@ type layerState struct {
 	syslog syslog.Parser
 	header syslog.Message
 	sd     *parse.Keys
+	keys   *parse.Keys
 	cefH   cef.Header
 	leefH  leef.Header
 	xml    *xml.Reader
 }
 
 // layerKinds are the kernels by their names in packs.
-var layerKinds = []string{"syslog", "json", "cef", "leef", "kv", "csv", "xml"}
+var layerKinds = []string{"syslog", "json", "cef", "leef", "kv", "csv", "xml", "members"}
 
 // layer compiles one use of a kernel.
 func (c *compiler) layer(kind string, y *yaml.Node) (*layer, error) {
@@ -109,6 +112,8 @@ func (c *compiler) layer(kind string, y *yaml.Node) (*layer, error) {
 		err = c.csvLayer(l, y, common)
 	case "xml":
 		err = c.xmlLayer(l, y, common)
+	case "members":
+		err = c.membersLayer(l, y, common)
 	}
 	return l, err
 }
@@ -723,6 +728,8 @@ func (p *Pack) newLayerStates() []layerState {
 			}
 		case "xml":
 			st.xml = l.xml.Clone()
+		case "members":
+			st.keys = l.keys.Clone()
 		}
 	}
 	return states
