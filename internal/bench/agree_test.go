@@ -32,13 +32,14 @@ var tolerated = map[string]string{
 	"* * observer.product": "the pack's spelling",
 	"* * source.mac":       "ECS writes it with hyphens in upper case",
 
-	"stanza cef message":            "escapes are left in",
-	"stanza cef url.original":       "escapes are left in",
-	"stanza cef file.path":          "escapes are left in",
-	"stanza cloudtrail tls.version": "left in the vendor's form",
-	"stanza * network.transport":    "left in the vendor's case",
-	"stanza * network.protocol":     "left in the vendor's case",
-	"stanza * network.direction":    "left in the vendor's case",
+	"stanza cef message":                   "escapes are left in",
+	"stanza fortigate network.application": "escapes are left in",
+	"stanza cef url.original":              "escapes are left in",
+	"stanza cef file.path":                 "escapes are left in",
+	"stanza cloudtrail tls.version":        "left in the vendor's form",
+	"stanza * network.transport":           "left in the vendor's case",
+	"stanza * network.protocol":            "left in the vendor's case",
+	"stanza * network.direction":           "left in the vendor's case",
 }
 
 func tolerates(peer, corpus, field string) bool {

@@ -37,12 +37,14 @@
 // # How to read the table
 //
 // MB/s is millions of input bytes per CPU-second, the median of the runs. "penstock ÷
-// best" compares it with the fastest of the others on that corpus. "allocs/event" is what
-// penstock allocates in steady state, "peak RSS" the highest resident size of its process
-// without the corpus, program text included. "two workers" is the rate by the clock with
-// two cores and two workers, over that with one, from the fastest run of each; runs before
-// or after which other work held a core don't count, and – means that there was no other. The second table says how much work stands
-// behind a figure: bytes and fields of each event, in and out.
+// best" compares penstock with the fastest of the others on that corpus, round by round,
+// and is the median of that. "fields/event" counts what penstock writes, and std in
+// brackets: an array is one field. "allocs/event" is what penstock allocates in steady
+// state, "peak RSS" the highest resident size of its process without the corpus, program
+// text included. "two workers" is the rate by the clock with two cores and two workers,
+// over that with one, from the fastest run of each; runs before or after which other work
+// held a core are left out, and – means that none was undisturbed. The second table says how
+// much work stands behind a figure: bytes and fields of each event, in and out.
 //
 // Not measured here: reading files and sockets, dead letters (no record of the corpora is
 // one), validation, delivery, other programs (syslog-ng, Vector, Benthos).

@@ -176,8 +176,13 @@ func (r *row) median(peer string, of func(*sample) float64) (float64, bool) {
 	if len(v) == 0 {
 		return 0, false
 	}
+	return median(v), true
+}
+
+// median sorts v.
+func median(v []float64) float64 {
 	slices.Sort(v)
-	return (v[len(v)/2] + v[(len(v)-1)/2]) / 2, true
+	return (v[len(v)/2] + v[(len(v)-1)/2]) / 2
 }
 
 func (r *row) values(peer string, of func(*sample) float64) (v []float64) {
@@ -187,14 +192,20 @@ func (r *row) values(peer string, of func(*sample) float64) (v []float64) {
 	return v
 }
 
-// best is the fastest of the peers other than penstock.
-func (r *row) best() (name string, rate float64) {
+// ratio is how many times faster than the best of its peers penstock is: for each peer the
+// median over the rounds, in which both ran within a second or two, then the lowest.
+func (r *row) ratio() (lowest float64, ok bool) {
+	mine := r.values(peers[0].name, (*sample).rate)
 	for _, p := range peers[1:] {
-		if v, ok := r.median(p.name, (*sample).rate); ok && v > rate {
-			name, rate = p.name, v
+		other := r.values(p.name, (*sample).rate)
+		for i := range other {
+			other[i] = mine[i] / other[i]
+		}
+		if len(other) > 0 && (!ok || median(other) < lowest) {
+			lowest, ok = median(other), true
 		}
 	}
-	return name, rate
+	return lowest, ok
 }
 
 // scaling is how much more two workers do in the same time than one: the fastest run of

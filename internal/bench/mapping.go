@@ -32,7 +32,7 @@ var (
 		srcip=source.ip srcport=#source.port sentbyte=#source.bytes sentpkt=#source.packets srcmac=source.mac
 		dstip=destination.ip dstport=#destination.port rcvdbyte=#destination.bytes rcvdpkt=#destination.packets transip=source.nat.ip transport=#source.nat.port
 		srcintf=observer.ingress.interface.name dstintf=observer.egress.interface.name policyid=rule.id policyname=rule.name user=source.user.name
-		app=network.application hostname=destination.domain url=url.path service=~network.protocol`)
+		app=network.application hostname=url.domain url=url.path service=~network.protocol`)
 	winHeader = pairs(`@timestamp=@timestamp event.action=event.action event.code=event.code event.provider=event.provider event.outcome=event.outcome host.name=host.name log.level=log.level message=message`)
 	winData   = pairs(`TargetUserName=user.name TargetDomainName=user.domain TargetUserSid=user.id IpAddress=source.ip IpPort=#source.port WorkstationName=source.domain ProcessName=process.executable`)
 )

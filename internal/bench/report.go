@@ -33,6 +33,13 @@ func rateFigure(v float64, ok bool) string {
 	return figure(v, ok, "%.0f")
 }
 
+func fewOrMany(v float64, ok bool) string {
+	if v < 1 {
+		return figure(v, ok, "%.3f")
+	}
+	return figure(v, ok, "%.0f")
+}
+
 func kilo(v float64, ok bool) string { return figure(v/1000, ok, "%.0fk") }
 
 // tables makes the rows of both tables: the figures to quote, and the work behind them.
@@ -41,7 +48,7 @@ func tables(rows []*row) (speed, work [][]string) {
 	for _, p := range peers[1:] {
 		head = append(head, p.name)
 	}
-	speed = [][]string{append(head, "penstock ÷ best", "allocs/event", "peak RSS MB", "two workers")}
+	speed = [][]string{append(head, "penstock ÷ best", "allocs/event", "peak RSS MB", "fields/event (std)", "two workers")}
 	work = [][]string{{"corpus", "by", "MB/s, lowest to highest", "B/event in", "B/event out", "fields/event out", "allocs/event", "peak RSS MB"}}
 	perSecond := func(s *sample) float64 { return float64(s.Events) / s.CPU.Seconds() }
 	in := func(s *sample) float64 { return float64(s.In) / float64(s.Events) }
@@ -54,21 +61,20 @@ func tables(rows []*row) (speed, work [][]string) {
 		for _, p := range peers[1:] {
 			cells = append(cells, rateFigure(r.median(p.name, (*sample).rate)))
 		}
-		rate, _ := r.median(mine, (*sample).rate)
-		_, best := r.best()
+		ratio, some := r.ratio()
 		scale, quiet := r.scaling()
 		of := func(peer string, f func(*sample) float64, format string) string {
 			v, ok := r.median(peer, f)
 			return figure(v, ok, format)
 		}
-		speed = append(speed, append(cells, bold(figure(rate/best, best > 0, "%.1f×")), of(mine, (*sample).allocs, "%.3f"), of(mine, peak, "%.0f"), figure(scale, quiet, "%.2f×")))
+		speed = append(speed, append(cells, bold(figure(ratio, some, "%.1f×")), of(mine, (*sample).allocs, "%.3f"), of(mine, peak, "%.0f"), of(mine, fields, "%.0f")+" ("+of("std", fields, "%.0f")+")", figure(scale, quiet, "%.2f×")))
 		for _, p := range append(peers[:len(peers):len(peers)], twoCores) {
 			rates := r.values(p.name, (*sample).rate)
 			if len(rates) == 0 {
 				continue
 			}
 			work = append(work, []string{r.corpus.name, p.name, fmt.Sprintf("%.1f–%.1f", slices.Min(rates), slices.Max(rates)), of(p.name, in, "%.0f"), of(p.name, out, "%.0f"),
-				of(p.name, fields, "%.1f"), of(p.name, (*sample).allocs, "%.3g"), of(p.name, peak, "%.0f")})
+				of(p.name, fields, "%.1f"), fewOrMany(r.median(p.name, (*sample).allocs)), of(p.name, peak, "%.0f")})
 		}
 	}
 	return speed, work
