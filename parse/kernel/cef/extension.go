@@ -113,14 +113,14 @@ func (it *Iterator) Escaped() bool { return bytes.IndexByte(it.value, '\\') >= 0
 // a device sends its keys. One worker uses it; another uses its own (with a Clone
 // of the Keys).
 type Reader struct {
-	order *order
+	order *parse.KeyOrder
 	stray []byte
 }
 
 // NewReader returns a Reader that finds the slots of native keys in keys, which it
 // uses alone from now on. With nil every key is without a slot.
 func NewReader(keys *parse.Keys) *Reader {
-	return &Reader{order: newOrder(keys)}
+	return &Reader{order: parse.NewKeyOrder(keys, '=')}
 }
 
 // Stray is the text before the first key of the extension that was read last,
@@ -136,7 +136,7 @@ func (r *Reader) Stray() []byte { return r.stray }
 func (r *Reader) Read(extension []byte, f *parse.Frame) error {
 	b := extension
 	o := r.order
-	o.begin()
+	o.Begin()
 	r.stray = nil
 	start, eq := nextKey(b, 0, 0)
 	if start != 0 {
@@ -153,9 +153,9 @@ func (r *Reader) Read(extension []byte, f *parse.Frame) error {
 			return fail(errcat.SchemaViolation, i, "", "the extension has no key=value pair")
 		}
 	}
-	n, slot := o.guess(b, start)
+	n, slot := o.Guess(b, start)
 	if n == 0 {
-		slot = o.find(b[start:eq])
+		slot = o.Find(b[start:eq])
 	}
 	// esc is the first backslash at or after the current value.
 	esc := indexFrom(b, 0, '\\')
@@ -169,14 +169,14 @@ func (r *Reader) Read(extension []byte, f *parse.Frame) error {
 		next, nextEq, nextSlot := -1, -1, -1
 		if k := bytes.IndexByte(b[i:], '='); k >= 0 {
 			nextEq = i + k
-			next = nextEq - o.expected()
+			next = nextEq - o.Expected()
 			n = 0
 			if next > i && isBlank(b[next-1]) {
-				n, nextSlot = o.guess(b, next)
+				n, nextSlot = o.Guess(b, next)
 			}
 			if n == 0 {
 				if next, nextEq = nextKey(b, i, nextEq); next >= 0 {
-					nextSlot = o.find(b[next:nextEq])
+					nextSlot = o.Find(b[next:nextEq])
 				}
 			}
 			if next >= 0 {

@@ -89,7 +89,6 @@ func ParseHeader(raw []byte, h *Header) (extension []byte, err error) {
 // readVersion reads "CEF:", optional spaces, digits and the first pipe. A version
 // with a minor part ("0.1") counts as its major part.
 func readVersion(raw []byte) (next, version int, err error) {
-	const magic = "CEF:"
 	if len(raw) < len(magic) {
 		if len(raw) > 0 && string(raw) == magic[:len(raw)] {
 			return 0, 0, fail(errcat.Truncated, len(raw), "version", "the header ends within CEF:")

@@ -62,7 +62,7 @@ func (r *Reader) fast(s *scanner, f *parse.Frame) (pairs int, err error) {
 		nextSlot, nextEq := -1, -1
 		if next < len(b) {
 			n := 0
-			if n, nextSlot = o.guess(b, next); n > 0 {
+			if n, nextSlot = o.Guess(b, next); n > 0 {
 				nextEq = next + n
 			} else if nextEq, nextSlot = r.key(b, next); nextEq < 0 {
 				// The value in hand may end elsewhere: it is read again.
@@ -95,5 +95,5 @@ func (r *Reader) key(b []byte, p int) (eq, slot int) {
 	if eq == p || eq == end || b[eq] != '=' {
 		return -1, -1
 	}
-	return eq, r.order.find(b[p:eq])
+	return eq, r.order.Find(b[p:eq])
 }

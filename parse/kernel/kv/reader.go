@@ -11,7 +11,7 @@ import (
 // keys. One worker uses it; another uses its own (with a Clone of the Keys).
 type Reader struct {
 	format *Format
-	order  *order
+	order  *parse.KeyOrder
 	words  int
 	runs   [][2]int // stray text, as ranges of data
 	stray  []byte
@@ -23,7 +23,7 @@ const maxKeptRuns = 1024
 // NewReader returns a Reader that finds the slots of native keys in keys, which it
 // uses alone from now on. With nil every key is without a slot.
 func (f *Format) NewReader(keys *parse.Keys) *Reader {
-	return &Reader{format: f, order: newOrder(keys, f.opts.KeySeparators[0])}
+	return &Reader{format: f, order: parse.NewKeyOrder(keys, f.opts.KeySeparators[0])}
 }
 
 // Stray returns what belonged to no pair in the text that was read last: how many
@@ -45,7 +45,7 @@ func (r *Reader) Read(data []byte, f *parse.Frame) error {
 		r.runs = nil
 	}
 	r.runs = r.runs[:0]
-	r.order.begin()
+	r.order.Begin()
 	s := newScanner(r.format, data)
 	s.order = r.order
 	pairs, err := 0, error(nil)
@@ -100,7 +100,7 @@ func (r *Reader) read(s *scanner, f *parse.Frame) (pairs int, err error) {
 		}
 		slot := s.slot
 		if !s.known {
-			slot = r.order.find(key)
+			slot = r.order.Find(key)
 		}
 		if !f.Put(slot, 0, key, v) {
 			return pairs, fail(errcat.Oversize, s.keyStart, "more keys without a slot than the limit")

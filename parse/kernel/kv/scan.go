@@ -37,7 +37,7 @@ type scanner struct {
 	quoted   byte // the quote of the value, or 0
 	err      error
 	keyStart int // where the pair begins
-	order    *order
+	order    *parse.KeyOrder
 	known    bool // order expected the key, whose slot follows
 	slot     int
 }
@@ -114,7 +114,7 @@ func (s *scanner) step() token {
 	start := s.p
 	if s.order != nil {
 		var n int
-		if n, s.slot = s.order.guess(b[:s.end], start); n > 0 {
+		if n, s.slot = s.order.Guess(b[:s.end], start); n > 0 {
 			s.known, s.keyStart, s.key = true, start, [2]int{start, start + n}
 			return s.readValue(start + n + 1)
 		}

@@ -191,14 +191,14 @@ func (it *Iterator) Escaped() bool { return bytes.IndexByte(it.value, '\\') >= 0
 // sends its keys. One worker uses it; another uses its own (with a Clone of the
 // Keys).
 type Reader struct {
-	order *order
+	order *parse.KeyOrder
 	stray []byte
 }
 
 // NewReader returns a Reader that finds the slots of native keys in keys, which it
 // uses alone from now on. With nil every key is without a slot.
 func NewReader(keys *parse.Keys) *Reader {
-	return &Reader{order: newOrder(keys)}
+	return &Reader{order: parse.NewKeyOrder(keys, '=')}
 }
 
 // Stray is the text before the first key of what was read last, which belongs to no
@@ -216,7 +216,7 @@ func (r *Reader) Read(attributes, delimiter []byte, f *parse.Frame) error {
 	s := newSplitter(attributes, delimiter)
 	b := attributes
 	o := r.order
-	o.begin()
+	o.Begin()
 	stray, start, eq := s.first()
 	r.stray = b[stray[0]:stray[1]:stray[1]]
 	if eq < 0 {
@@ -225,9 +225,9 @@ func (r *Reader) Read(attributes, delimiter []byte, f *parse.Frame) error {
 		}
 		return fail(errcat.SchemaViolation, stray[0], "", "the attributes have no key=value pair")
 	}
-	n, slot := o.guess(b, start)
+	n, slot := o.Guess(b, start)
 	if n == 0 {
-		slot = o.find(b[start:eq])
+		slot = o.Find(b[start:eq])
 	}
 	// esc is the first backslash at or after the current value.
 	esc := indexFrom(b, 0, '\\')
@@ -244,7 +244,7 @@ func (r *Reader) Read(attributes, delimiter []byte, f *parse.Frame) error {
 			if k := bytes.IndexByte(b[i:], '\t'); k >= 0 {
 				j = i + k
 				next = j + 1
-				if n, nextSlot = o.guess(b, next); n > 0 {
+				if n, nextSlot = o.Guess(b, next); n > 0 {
 					nextEq = next + n
 				}
 			} else {
@@ -253,8 +253,8 @@ func (r *Reader) Read(attributes, delimiter []byte, f *parse.Frame) error {
 		}
 		if n == 0 {
 			if j, next, nextEq = s.next(i); next >= 0 {
-				if n, nextSlot = o.guess(b, next); n == 0 {
-					nextSlot = o.find(b[next:nextEq])
+				if n, nextSlot = o.Guess(b, next); n == 0 {
+					nextSlot = o.Find(b[next:nextEq])
 				}
 			}
 		}

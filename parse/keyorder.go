@@ -1,18 +1,18 @@
-package cef
+package parse
 
-import (
-	"encoding/binary"
+import "encoding/binary"
 
-	"github.com/penstock-dev/penstock/parse"
-)
-
-// order finds slots faster than parse.Keys alone: it remembers the text of the last
+// KeyOrder finds slots faster than Keys alone: it remembers the text of the last
 // keys seen, keys without a slot included, and which followed which, and compares
 // the one that it expects with whole words in place, before anybody has looked for
-// its end. Its answers are those of parse.Keys; what it remembers is bounded
-// and only makes them come sooner.
-type order struct {
-	keys    *parse.Keys
+// its end. Its answers are those of the Keys; what it remembers is bounded
+// and only makes them come sooner. The readers of key=value formats use it.
+//
+// A KeyOrder is not safe for concurrent use; each worker has its own, with a Clone of
+// the Keys.
+type KeyOrder struct {
+	keys    *Keys
+	sep     byte // stands behind a key
 	prev    int32
 	entries [orderSize + 1]orderEntry // 0 is the start of an event
 }
@@ -32,26 +32,28 @@ type orderEntry struct {
 	next        int32 // which followed last time
 }
 
-func newOrder(keys *parse.Keys) *order {
+// NewKeyOrder returns a KeyOrder over keys, which it uses alone from now on. sep is the
+// byte behind a key. With nil every key is without a slot.
+func NewKeyOrder(keys *Keys, sep byte) *KeyOrder {
 	if keys == nil {
-		keys, _ = parse.NewKeys(nil, nil)
+		keys, _ = NewKeys(nil, nil)
 	}
-	return &order{keys: keys}
+	return &KeyOrder{keys: keys, sep: sep}
 }
 
-// begin tells that an event starts.
-func (o *order) begin() { o.prev = 0; o.keys.Begin() }
+// Begin tells that an event starts.
+func (o *KeyOrder) Begin() { o.prev = 0; o.keys.Begin() }
 
-// expected is the length of the key that should come next, or 0.
-func (o *order) expected() int { return int(o.entries[o.entries[o.prev].next].n) }
+// Expected is the length of the key that should come next, or 0.
+func (o *KeyOrder) Expected() int { return int(o.entries[o.entries[o.prev].next].n) }
 
-// guess reports whether the key that should come next stands at b[s:], a '=' behind
-// it. n is then its length, else 0.
-func (o *order) guess(b []byte, s int) (n, slot int) {
+// Guess reports whether the key that should come next stands at b[s:], the
+// separator behind it. n is then its length, else 0.
+func (o *KeyOrder) Guess(b []byte, s int) (n, slot int) {
 	g := o.entries[o.prev].next
 	e := &o.entries[g]
 	n = int(e.n)
-	if s+8 > len(b) || s+n >= len(b) || b[s+n] != '=' {
+	if s+8 > len(b) || s+n >= len(b) || b[s+n] != o.sep {
 		return 0, -1
 	}
 	w := binary.LittleEndian.Uint64(b[s:])
@@ -71,8 +73,8 @@ func (o *order) guess(b []byte, s int) (n, slot int) {
 	return n, int(e.slot)
 }
 
-// find returns the slot of key, or -1, and remembers it.
-func (o *order) find(key []byte) int {
+// Find returns the slot of key, or -1, and remembers it.
+func (o *KeyOrder) Find(key []byte) int {
 	slot := o.keys.Slot(key)
 	n := len(key)
 	if n == 0 || n > longKey {
