@@ -237,13 +237,18 @@ func (e *Encoder) Append(dst []byte, r *parse.Record) ([]byte, error) {
 		before := sh.text[from:f.end]
 		from = f.end
 		v := r.Ref(f.key)
-		if v.Kind() != parse.KindString || f.array {
+		kind := v.Kind()
+		if kind != parse.KindString && kind != parse.KindIP || f.array {
 			dst = append(dst, before...)
-			dst = e.appendValue(dst, *v, f.array)
+			if kind == parse.KindInt && !f.array {
+				dst = v.AppendText(dst)
+			} else {
+				dst = e.appendValue(dst, v, f.array)
+			}
 			continue
 		}
 		text := v.Bytes()
-		if scan.JSONUnsafe(text) < len(text) {
+		if kind == parse.KindString && scan.JSONUnsafe(text) < len(text) {
 			dst = append(dst, before...)
 			dst = e.appendString(dst, text)
 			continue
@@ -337,7 +342,7 @@ func (e *Encoder) makeShape(sh *shape, r *parse.Record) {
 		v := r.Get(k)
 		if v.Flags()&parse.Constant != 0 && !e.varied[variedKey{e.plan, k}] {
 			sh.same = append(sh.same, sameField{k, v})
-			return e.appendValue(dst, v, array)
+			return e.appendValue(dst, &v, array)
 		}
 		sh.fields = append(sh.fields, shapeField{k, array, int32(len(dst))})
 		return dst
@@ -349,7 +354,7 @@ func (e *Encoder) makeShape(sh *shape, r *parse.Record) {
 // appendSlow writes a record that has fields named by the wire.
 func (e *Encoder) appendSlow(dst []byte, r *parse.Record) []byte {
 	return e.walk(dst, r, r.Dynamics(), func(dst []byte, k parse.Key, array bool) []byte {
-		return e.appendValue(dst, r.Get(k), array)
+		return e.appendValue(dst, r.Ref(k), array)
 	})
 }
 
@@ -491,7 +496,7 @@ func (e *Encoder) appendDynamic(dst []byte, dynamic []parse.Dynamic, k parse.Key
 		}
 		first = false
 		dst = append(dst, ':')
-		dst = e.appendValue(dst, d.Value, false)
+		dst = e.appendValue(dst, &d.Value, false)
 	}
 	return dst
 }
@@ -502,37 +507,39 @@ func (e *Encoder) appendString(dst, s []byte) []byte {
 	return dst
 }
 
-func (e *Encoder) appendValue(dst []byte, v parse.Value, array bool) []byte {
-	switch v.Kind() {
-	case parse.KindList:
+func (e *Encoder) appendValue(dst []byte, v *parse.Value, array bool) []byte {
+	// Comparisons in the order of frequency: the jump of a switch is mispredicted often.
+	kind := v.Kind()
+	if kind == parse.KindList {
 		dst = append(dst, '[')
-		for i, el := range v.List() {
+		l := v.List()
+		for i := range l {
 			if i > 0 {
 				dst = append(dst, ',')
 			}
-			dst = e.appendValue(dst, el, false)
+			dst = e.appendValue(dst, &l[i], false)
 		}
 		return append(dst, ']')
-	case parse.KindArray:
+	}
+	if kind == parse.KindArray {
 		return append(dst, v.Bytes()...)
 	}
 	if array {
 		dst = append(dst, '[')
 	}
-	switch v.Kind() {
-	case parse.KindString:
+	if kind == parse.KindString {
 		dst = e.appendString(dst, v.Bytes())
-	case parse.KindIP:
+	} else if kind == parse.KindIP {
 		dst = append(dst, '"')
 		dst = append(dst, v.Bytes()...)
 		dst = append(dst, '"')
-	case parse.KindTime:
+	} else if kind == parse.KindTime {
 		dst = append(dst, '"')
 		dst = e.time.Append(dst, v.Int())
 		dst = append(dst, '"')
-	case parse.KindNone, parse.KindNull:
+	} else if kind == parse.KindNone || kind == parse.KindNull {
 		dst = append(dst, "null"...)
-	default:
+	} else {
 		dst = v.AppendText(dst)
 	}
 	if array {

@@ -240,13 +240,15 @@ func (v Value) IPv4() (uint32, bool) { return uint32(v.num), v.flags&IPv4 != 0 }
 // AppendText appends the value as plain text: a string as it is, numbers in decimal,
 // times in RFC 3339, JSON text as it is; lists are joined by commas.
 func (v Value) AppendText(dst []byte) []byte {
-	switch v.kind {
-	case KindNone, KindNull:
-		return dst
-	case KindInt:
+	if v.kind == KindInt { // first: most numbers are
 		if v.ptr == nil {
 			return strconv.AppendInt(dst, int64(v.num), 10)
 		}
+		return append(dst, v.Bytes()...)
+	}
+	switch v.kind {
+	case KindNone, KindNull:
+		return dst
 	case KindFloat:
 		if v.ptr == nil {
 			return appendFloat(dst, math.Float64frombits(v.num))

@@ -127,10 +127,16 @@ func filters() map[string]filterSpec {
 			}
 			from, to := []byte(a[0]), []byte(a[1])
 			return textFilter(func(s *state, b []byte) []byte {
-				if !bytes.Contains(b, from) {
+				i := bytes.Index(b, from)
+				if i < 0 || len(from) == 0 {
 					return b
 				}
-				return s.frame.Text.Copy(bytes.ReplaceAll(b, from, to))
+				out := s.frame.Text.Scratch(len(b) + bytes.Count(b, from)*max(0, len(to)-len(from)))
+				for ; i >= 0; i = bytes.Index(b, from) {
+					out = append(append(out, b[:i]...), to...)
+					b = b[i+len(from):]
+				}
+				return s.frame.Text.Keep(append(out, b...))
 			}), nil
 		}},
 		"strip_prefix": {args: "(text)", doc: "take the text off the start if it is there", make: cutFilter(func(b, sep []byte) []byte { return bytes.TrimPrefix(b, sep) }, false)},

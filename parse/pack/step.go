@@ -61,6 +61,7 @@ type assign struct {
 	plain   bool        // no condition, no mode: copySlot may do it
 	takes   parse.Kind  // values of this kind fit the field as they are,
 	most    uint64      // integers up to this one, if it is not 0
+	closed  bool        // ECS allows certain values only
 	value   parse.Value // of a constant
 	ready   bool        // value fits the field as it is
 	line    int         // a place, see compiler.place
@@ -284,6 +285,7 @@ func (c *compiler) destination(k *yaml.Node) (assign, error) {
 	}
 	ref, err := c.fieldRef(k, name, 0)
 	a.key = fieldKey{ref}
+	c.program.fields = append(c.program.fields, name)
 	return a, err
 }
 
@@ -379,9 +381,6 @@ func (c *compiler) maps(y *yaml.Node) ([]assign, error) {
 		a.reads = c.reads(n)
 		if n.kind == nodePipe && n.text == "kept" && n.args[0].kind == nodeName {
 			n, a.kept = n.args[0], true
-		}
-		if k, ok := ecs.Lookup(a.name); ok && k != ecs.Timestamp {
-			a.takes, a.most = normalize.Takes(k)
 		}
 		if n.kind == nodeName {
 			a.slot = c.slots[n.text]
@@ -737,7 +736,7 @@ func (s *state) store(a *assign, v parse.Value) {
 		return
 	}
 	w, ok := normalize.Coerce(s.rec, key, v, &s.time)
-	if !ok {
+	if !ok || a.closed && !allowed(key, w) {
 		s.mismatch(a, v)
 		return
 	}
@@ -759,6 +758,19 @@ func (s *state) store(a *assign, v parse.Value) {
 		}
 	}
 	s.markConsumed()
+}
+
+// allowed reports whether ECS allows the value, or each element of a list, in the field.
+func allowed(k parse.Key, v parse.Value) bool {
+	if v.Kind() == parse.KindList {
+		for _, e := range v.List() {
+			if !k.Allows(e.Str()) {
+				return false
+			}
+		}
+		return true
+	}
+	return k.Allows(v.Str())
 }
 
 func (s *state) markConsumed() {
