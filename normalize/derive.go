@@ -3,6 +3,7 @@ package normalize
 import (
 	"bytes"
 	"net/netip"
+	"slices"
 	"strings"
 	"sync"
 
@@ -305,93 +306,91 @@ func pathParts(r *parse.Record, path, name, ext, dir ecs.Key) {
 	}
 }
 
-// related tells which fields feed which field of related.*.
-type relatedRule struct {
-	key  ecs.Key
-	from []parse.Key // in path order
-	set  *parse.KeySet
+// relatedTable tells which fields feed which field of related.*.
+type relatedTable struct {
+	set  *parse.KeySet    // all of them
+	rule [ecs.Count]uint8 // by key: the index in keys
+	keys [4]ecs.Key       // related.ip and so on
 }
 
-// relatedRules is made at first use and read only.
-var relatedRules = sync.OnceValue(func() []relatedRule {
-	ip, user, host, hash := relatedRule{key: ecs.RelatedIP}, relatedRule{key: ecs.RelatedUser}, relatedRule{key: ecs.RelatedHosts}, relatedRule{key: ecs.RelatedHash}
+// relatedFields is made at first use and read only.
+var relatedFields = sync.OnceValue(func() *relatedTable {
+	const ip, user, host, hash = 0, 1, 2, 3
+	t := &relatedTable{keys: [...]ecs.Key{ip: ecs.RelatedIP, user: ecs.RelatedUser, host: ecs.RelatedHosts, hash: ecs.RelatedHash}}
+	var all []parse.Key
 	for k := range ecs.All() {
 		name := k.Name()
 		switch {
 		case strings.HasPrefix(name, "related."), strings.HasPrefix(name, "threat."), strings.HasPrefix(name, "dns.answers"):
+			continue
 		case k.Type() == ecs.TypeIP:
-			ip.from = append(ip.from, k)
+			t.rule[k] = ip
 		case strings.Contains(name, ".hash."):
-			hash.from = append(hash.from, k)
+			t.rule[k] = hash
 		case name == "user.name", strings.HasSuffix(name, ".user.name"), name == "user.target.name", name == "user.effective.name", name == "user.changes.name":
-			user.from = append(user.from, k)
+			t.rule[k] = user
+		case slices.Contains([]ecs.Key{ecs.ClientDomain, ecs.DestinationDomain, ecs.HostHostname, ecs.HostName, ecs.ObserverHostname, ecs.ServerDomain, ecs.SourceDomain, ecs.URLDomain}, k):
+			t.rule[k] = host
+		default:
+			continue
 		}
+		all = append(all, k)
 	}
-	host.from = []parse.Key{ecs.ClientDomain, ecs.DestinationDomain, ecs.HostHostname, ecs.HostName, ecs.ObserverHostname, ecs.ServerDomain, ecs.SourceDomain, ecs.URLDomain}
-	rules := []relatedRule{ip, user, host, hash}
-	for i := range rules {
-		rules[i].set = parse.NewKeySet(rules[i].from...)
-	}
-	return rules
+	t.set = parse.NewKeySet(all...)
+	return t
 })
 
 // maxCompared is how many values related compares with each other; of more, and the wire
 // decides how many a list has, Record.Append takes care.
-const maxCompared = 16
+const maxCompared = 8
 
 func related(r *parse.Record) {
-	rules := relatedRules()
-	for i := range rules {
-		rule := &rules[i]
-		var room [maxCompared]parse.Value
-		values, many := room[:0], false
-		for k := range r.Each(rule.set) {
-			v := *r.Ref(k)
-			if many = len(values)+max(1, len(v.List())) > maxCompared; many {
-				break
+	t := relatedFields()
+	var found [len(t.keys)][maxCompared]*parse.Value
+	var n [len(t.keys)]int
+	var many [len(t.keys)]bool
+	for k := range r.Each(t.set) {
+		rule, v := t.rule[k], r.Ref(k)
+		switch kind := v.Kind(); {
+		case kind == parse.KindList || n[rule] == maxCompared:
+			many[rule] = true
+		case kind == parse.KindIP || kind == parse.KindString && len(v.Bytes()) > 0:
+			if !contains(found[rule][:n[rule]], v) {
+				found[rule][n[rule]] = v
+				n[rule]++
 			}
-			values = addRelated(values, v)
 		}
+	}
+	for rule, key := range t.keys {
 		switch {
-		case many:
-			for k := range r.Each(rule.set) {
-				appendRelated(r, rule.key, *r.Ref(k))
+		case many[rule]:
+			for k := range r.Each(t.set) {
+				if t.rule[k] == uint8(rule) {
+					appendRelated(r, key, *r.Ref(k))
+				}
 			}
-		case len(values) == 0:
-		case r.Has(rule.key):
-			for _, v := range values {
-				r.Append(rule.key, v)
+		case n[rule] == 0:
+		case r.Has(key):
+			for _, v := range found[rule][:n[rule]] {
+				r.Append(key, *v)
 			}
 		default:
-			l := r.Lists().Alloc(len(values))
-			copy(l, values)
-			r.Set(rule.key, parse.ListValue(l))
+			l := r.Lists().Alloc(n[rule])
+			for i, v := range found[rule][:n[rule]] {
+				l[i] = *v
+			}
+			r.Set(key, parse.ListValue(l))
 		}
 	}
 }
 
-// addRelated adds the texts and addresses of v that are not in list yet.
-func addRelated(list []parse.Value, v parse.Value) []parse.Value {
-	switch v.Kind() {
-	case parse.KindList:
-		for _, e := range v.List() {
-			list = addRelated(list, e)
-		}
-		return list
-	case parse.KindIP:
-	case parse.KindString:
-		if len(v.Bytes()) == 0 {
-			return list
-		}
-	default:
-		return list
-	}
-	for i := range list {
-		if list[i].Equal(v) {
-			return list
+func contains(list []*parse.Value, v *parse.Value) bool {
+	for _, w := range list {
+		if w.Equal(*v) {
+			return true
 		}
 	}
-	return append(list, v)
+	return false
 }
 
 // appendRelated appends the texts and addresses of v to the list field k.

@@ -1,9 +1,12 @@
 package normalize
 
 import (
+	"bytes"
+	"encoding/binary"
 	"slices"
 	"strings"
 	"sync"
+	"unsafe"
 
 	"github.com/penstock-dev/penstock/internal/scan"
 	"github.com/penstock-dev/penstock/internal/timeparse"
@@ -187,7 +190,7 @@ func newKeyText(path string, flat bool, node func(path string) uint32) keyText {
 // already.
 type shape struct {
 	plan    *plan
-	present []uint64
+	keys    []parse.Key // in the order in which they were set
 	same    []sameField
 	fields  []shapeField
 	text    []byte // what stands before each value, one after the other, and the end
@@ -195,14 +198,14 @@ type shape struct {
 }
 
 type shapeField struct {
-	key   parse.Key
-	array bool
+	at    int32 // of the value
 	end   int32 // of the text before the value
+	array bool
 }
 
 // sameField is a constant whose text is part of the shape.
 type sameField struct {
-	key   parse.Key
+	at    int32
 	value parse.Value
 }
 
@@ -210,13 +213,21 @@ type sameField struct {
 // both places of its pair taken costs making its shape anew.
 const shapeSlots = 512
 
-func hashPresent(words []uint64) uint64 {
-	h := uint64(len(words))
-	for _, w := range words {
-		h = (h ^ w) * 0x9E3779B97F4A7C15
+// bytesOf is the memory of keys, which compares and hashes faster than they do one by one.
+func bytesOf(keys []parse.Key) []byte {
+	return unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(keys))), 2*len(keys))
+}
+
+func hashKeys(b []byte) uint64 {
+	h := uint64(len(b))
+	for ; len(b) >= 8; b = b[8:] {
+		h = (h ^ binary.NativeEndian.Uint64(b)) * 0x9E3779B97F4A7C15
 		h ^= h >> 29
 	}
-	return h
+	for ; len(b) > 0; b = b[1:] {
+		h = (h ^ uint64(b[0])) * 0x9E3779B97F4A7C15
+	}
+	return h ^ h>>32
 }
 
 // Append appends the record as one JSON object to dst and returns the result. It
@@ -226,17 +237,18 @@ func (e *Encoder) Append(dst []byte, r *parse.Record) ([]byte, error) {
 	if s := r.Schema(); e.plan == nil || s != e.schema {
 		e.use(s)
 	}
-	if len(r.Dynamics()) > 0 && !e.opts.ECSOnly {
+	keys, values, whole := r.Fields()
+	if !whole || len(keys) == 0 || len(r.Dynamics()) > 0 && !e.opts.ECSOnly {
 		return e.appendSlow(dst, r), nil
 	}
-	sh := e.shapeOf(r)
+	sh := e.shapeOf(r, keys, values)
 	e.Conflicts += sh.skipped
 	from := int32(0)
 	for i := range sh.fields {
 		f := &sh.fields[i]
 		before := sh.text[from:f.end]
 		from = f.end
-		v := r.Ref(f.key)
+		v := &values[f.at]
 		kind := v.Kind()
 		if kind != parse.KindString && kind != parse.KindIP || f.array {
 			dst = append(dst, before...)
@@ -286,17 +298,17 @@ func (e *Encoder) use(s *parse.Schema) {
 }
 
 // shapeOf finds the shape of r, or makes it.
-func (e *Encoder) shapeOf(r *parse.Record) *shape {
-	present := r.Present()
+func (e *Encoder) shapeOf(r *parse.Record, keys []parse.Key, values []parse.Value) *shape {
 	if e.shapes == nil {
 		e.shapes = make([]shape, shapeSlots)
 	}
-	i := hashPresent(present) % shapeSlots &^ 1
+	id := bytesOf(keys)
+	i := hashKeys(id) % shapeSlots &^ 1
 	sh := &e.shapes[i]
-	made := sh.plan == e.plan && slices.Equal(sh.present, present)
+	made := sh.plan == e.plan && bytes.Equal(bytesOf(sh.keys), id)
 	if !made {
 		other := &e.shapes[i+1]
-		if made = other.plan == e.plan && slices.Equal(other.present, present); made || sh.plan != nil && other.plan == nil {
+		if made = other.plan == e.plan && bytes.Equal(bytesOf(other.keys), id); made || sh.plan != nil && other.plan == nil {
 			sh = other
 		} else if sh.plan != nil {
 			e.shapes[i], e.shapes[i+1] = e.shapes[i+1], e.shapes[i] // the older one goes
@@ -304,12 +316,12 @@ func (e *Encoder) shapeOf(r *parse.Record) *shape {
 	}
 	for again := !made; ; {
 		if again {
-			e.makeShape(sh, r)
+			e.makeShape(sh, r, keys)
 		}
 		again = false
 		for i := range sh.same {
-			if f := &sh.same[i]; *r.Ref(f.key) != f.value {
-				e.varies(f.key) // a constant, but not always the same one
+			if f := &sh.same[i]; values[f.at] != f.value {
+				e.varies(keys[f.at]) // a constant, but not always the same one
 				again = true
 			}
 		}
@@ -333,27 +345,31 @@ type variedKey struct {
 }
 
 // makeShape writes the record once without the values that vary.
-func (e *Encoder) makeShape(sh *shape, r *parse.Record) {
+func (e *Encoder) makeShape(sh *shape, r *parse.Record, keys []parse.Key) {
 	sh.plan = e.plan
-	sh.present = append(sh.present[:0], r.Present()...)
+	sh.keys = append(sh.keys[:0], keys...)
 	sh.fields, sh.same, sh.text = sh.fields[:0], sh.same[:0], sh.text[:0]
 	before := e.Conflicts
 	sh.text = e.walk(sh.text, r, nil, func(dst []byte, k parse.Key, array bool) []byte {
-		v := r.Get(k)
+		at, v := int32(slices.Index(keys, k)), r.Get(k)
 		if v.Flags()&parse.Constant != 0 && !e.varied[variedKey{e.plan, k}] {
-			sh.same = append(sh.same, sameField{k, v})
+			sh.same = append(sh.same, sameField{at, v})
 			return e.appendValue(dst, &v, array)
 		}
-		sh.fields = append(sh.fields, shapeField{k, array, int32(len(dst))})
+		sh.fields = append(sh.fields, shapeField{at, int32(len(dst)), array})
 		return dst
 	})
 	sh.skipped = e.Conflicts - before
 	e.Conflicts = before
 }
 
-// appendSlow writes a record that has fields named by the wire.
+// appendSlow writes a record that has fields named by the wire, or deleted ones.
 func (e *Encoder) appendSlow(dst []byte, r *parse.Record) []byte {
-	return e.walk(dst, r, r.Dynamics(), func(dst []byte, k parse.Key, array bool) []byte {
+	dynamic := r.Dynamics()
+	if e.opts.ECSOnly {
+		dynamic = nil
+	}
+	return e.walk(dst, r, dynamic, func(dst []byte, k parse.Key, array bool) []byte {
 		return e.appendValue(dst, r.Ref(k), array)
 	})
 }

@@ -24,6 +24,7 @@ type Record struct {
 	keys    []Key
 	values  []Value // roomFor up to len(keys)
 	roomFor []Value // as many as keys has room for
+	holes   bool    // a field was deleted
 	dynamic []Dynamic
 
 	text  arena.Bytes
@@ -57,7 +58,7 @@ func (r *Record) Reset() {
 	if cap(r.values) > keepFields {
 		r.keys, r.values, r.roomFor = nil, nil, nil
 	}
-	r.keys = r.keys[:0]
+	r.keys, r.holes = r.keys[:0], false
 	clear(r.values)
 	r.values = r.values[:0]
 	if cap(r.dynamic) > keepFields {
@@ -269,7 +270,7 @@ func (r *Record) compact() {
 		n++
 	}
 	clear(r.values[n:])
-	r.keys, r.values = r.keys[:n], r.values[:n]
+	r.keys, r.values, r.holes = r.keys[:n], r.values[:n], false
 }
 
 // SetString stores a copy of s.
@@ -286,8 +287,9 @@ func (r *Record) SetBool(k Key, b bool) { r.Set(k, BoolValue(b)) }
 
 // Delete removes a field.
 func (r *Record) Delete(k Key) {
-	if w := int(k >> 6); w < len(r.present) {
+	if w := int(k >> 6); w < len(r.present) && r.present[w]&(1<<(k&63)) != 0 {
 		r.present[w] &^= 1 << (k & 63)
+		r.holes = true
 	}
 }
 
@@ -445,9 +447,10 @@ func (r *Record) At(i int) (k Key, v Value, ok bool) {
 	return k, r.values[i], r.Has(k) && int(r.slot[k]) == i
 }
 
-// Present is the set of fields as a bit for each Key: records of one schema with
-// equal sets have the same fields. It is valid until the record changes, and read only.
-func (r *Record) Present() []uint64 { return r.present }
+// Fields are the keys and values in the order in which they were first set. ok is false
+// if a field was deleted since, which leaves a hole in both. The slices are valid until
+// the record changes, and read only.
+func (r *Record) Fields() (keys []Key, values []Value, ok bool) { return r.keys, r.values, !r.holes }
 
 // RefAt is At with the value in place: what Ref is to Get. v is nil for a position whose
 // field was deleted.
