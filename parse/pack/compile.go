@@ -26,14 +26,16 @@ type compiler struct {
 	groups  map[string]*yaml.Node
 	inGroup []string
 
-	slots    map[string]int
-	declared map[string]bool // slots that a layer or a temporary fills by position
-	uses     map[string]*use
-	vendor   []string
-	keys     map[string]*parse.Key
-	names    []string // slot names by slot
-	keyed    []*layer
-	unread   map[string]*yaml.Node // tables that nothing uses
+	slots     map[string]int
+	declared  map[string]bool // slots that a layer or a temporary fills by position
+	uses      map[string]*use
+	vendor    []string
+	keys      map[string]*parse.Key
+	names     []string // slot names by slot
+	keyed     []*layer
+	spellings map[string]string // of the pack: folded spelling → name
+	wrappers  []string
+	unread    map[string]*yaml.Node // tables that nothing uses
 
 	constants parse.Record // its arena holds the pack's constants
 }
@@ -307,7 +309,7 @@ func (c *compiler) undeclared() error {
 		return a.at < b.at
 	})
 	for _, n := range names {
-		if !c.declared[n] && !c.mayBeKey(n) {
+		if !c.declared[n] && !c.mayBeKey(n) && !c.spelled(n) {
 			var have []string
 			for d := range c.declared {
 				have = append(have, d)

@@ -53,7 +53,13 @@ otherwise): here acme.wall.<native key>. What a lossy filter, a lookup or a cond
 	            named member; [] for top arrays only
 	            envelope: _around gives each event the object that its array was a member of,
 	            for steps like json: {from: _around}
-	include     other packs beside this one, whose lookups and groups are known here too
+	include     other packs beside this one, whose lookups, groups, spellings and wrappers are
+	            known here too
+	spellings   {srcIp: [src, source.ip]}: further native keys that are read as srcIp, in the
+	            order of the wire. Case and punctuation never matter (SRC_IP, src-ip), nor does it
+	            whether a JSON path is written flat or as objects; what stands in front of
+	            the colon is the fastest. For formats whose writers agree on nothing
+	wrappers    [event, data]: objects whose members spellings find as if they stood outside
 	nulls, lookups, groups, set, steps, required
 	derive      {address: false, community_id: false, related: false, url: false, file: false,
 	            duration: false} switches off what is derived from other fields: source.address

@@ -42,9 +42,11 @@ type state struct {
 	zones map[string]zoneEntry
 
 	scratch []byte
-	layers  []layerState
-	items   []json.Item
-	clock   int
+	// The folded path at which respell is.
+	spelling []byte
+	layers   []layerState
+	items    []json.Item
+	clock    int
 	// What detection read already, so that the pack need not read it again.
 	syslogDone   bool
 	syslogOf     int

@@ -168,6 +168,9 @@ func runJSON(s *state, l *layer, text []byte) error {
 // place turns the node numbers of pairs that a kernel has just left over into the
 // keys of their containers.
 func (s *state) place(l *layer, from int) {
+	if s.pack.spellings != nil && l.as == "" {
+		s.respell(l, from)
+	}
 	for i := from; i < len(s.frame.Rest); i++ {
 		p := &s.frame.Rest[i]
 		p.Parent = int32(l.containers[p.Parent])
@@ -559,7 +562,14 @@ func (s *state) readStructured(m *syslog.Message, l *layer, st *layerState) erro
 		if st.sd != nil {
 			slot = st.sd.Slot(p.Name)
 		}
-		if slot < 0 && !s.frame.KeepRest {
+		if slot < 0 && s.pack.spellings != nil {
+			s.spelling = s.spelling[:0]
+			slot = s.spelledSlot(p.Name, 0)
+		}
+		if slot >= 0 && present(s.frame.Slots[slot]) {
+			slot = -1 // of another element
+		}
+		if slot < 0 && !s.keep {
 			continue
 		}
 		v := parse.BytesValue(p.Value)
@@ -590,6 +600,8 @@ func (c *compiler) finishLayers() error {
 			}
 			if native, ok := l.wanted(name); ok && native != "" {
 				names, slots = append(names, native), append(slots, i)
+			} else if l.kind == "syslog" && c.spelled(name) {
+				names, slots = append(names, name), append(slots, i)
 			}
 		}
 		base := c.program.namespace

@@ -43,6 +43,7 @@ type Pack struct {
 	twins      []twin      // slots that ownNames has made
 	deriver    *normalize.Deriver
 	labels     []labelSlots
+	spellings  *spellings
 	nulls      map[string]bool
 	nullLength uint64 // bit n: a null text of length n exists
 
@@ -101,7 +102,7 @@ const defaultOrder = 50
 const nameRule = `^[a-z0-9_]+(\.[a-z0-9_]+)*$`
 
 var packKeys = []string{"name", "aliases", "vendor", "product", "version", "docs", "notes", "order", "namespace", "roots", "keep",
-	"detect", "split", "nulls", "include", "lookups", "groups", "set", "steps", "derive", "required", "priority"}
+	"detect", "split", "nulls", "include", "lookups", "groups", "spellings", "wrappers", "set", "steps", "derive", "required", "priority"}
 
 // Load compiles the pack in folder dir of files: pack.yaml and the tables beside it.
 func Load(files fs.FS, dir string) (*Pack, error) {
@@ -200,6 +201,7 @@ func (c *compiler) pack(y *yaml.Node) error {
 	if err := c.rest(y); err != nil {
 		return err
 	}
+	c.settleSpellings()
 	if err := c.undeclared(); err != nil {
 		return err
 	}
@@ -216,6 +218,9 @@ func (c *compiler) pack(y *yaml.Node) error {
 // parts loads what other packs can include: lookups and groups.
 func (c *compiler) parts(y *yaml.Node) error {
 	if err := c.loadTables(y.Get("lookups")); err != nil {
+		return err
+	}
+	if err := c.loadSpellings(y); err != nil {
 		return err
 	}
 	if n := y.Get("groups"); n != nil {

@@ -190,7 +190,7 @@ func (p *Pack) event(s *state, o Options, raw []byte, out *parse.Events[parse.Re
 	r.Use(p.schema)
 	r.Pack, r.PackVersion = p.name, p.version
 	s.rec = r
-	s.frame.KeepRest = s.keep
+	s.frame.KeepRest = s.keep || p.spellings != nil
 	s.frame.Reset(len(p.slotNames), r.Text())
 	clear(s.consumed)
 	s.drop, s.fail, s.drift, s.ntouched = false, nil, "", 0
