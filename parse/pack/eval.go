@@ -497,6 +497,8 @@ func (c *compiler) call(y *yaml.Node, n *node) (evalFunc, error) {
 			}
 			return parse.Value{}
 		}, nil
+	case "zip": // zip(name, list, …): an array of objects
+		return c.zip(y, n, args)
 	case "add", "sub", "mul", "div":
 		if len(args) != 2 {
 			return nil, c.at(y, n.at, "%s takes two numbers", n.text)
@@ -504,7 +506,7 @@ func (c *compiler) call(y *yaml.Node, n *node) (evalFunc, error) {
 		op := n.text
 		return func(s *state) parse.Value { return s.arithmetic(op, args[0](s), args[1](s)) }, nil
 	}
-	return nil, c.at(y, n.at, "function %q is not known%s", n.text, didYouMean(n.text, []string{"concat", "join", "if", "first", "add", "sub", "mul", "div", "exists", "label"}))
+	return nil, c.at(y, n.at, "function %q is not known%s", n.text, didYouMean(n.text, []string{"concat", "join", "if", "first", "zip", "add", "sub", "mul", "div", "exists", "label"}))
 }
 
 // labelled are the custom keys of CEF, whose meaning stands in a key of their own:

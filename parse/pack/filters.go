@@ -238,6 +238,7 @@ func filters() map[string]filterSpec {
 		})},
 		"flags":     {args: "(table)", doc: "a bit set to the list of its labels by a table of the pack, keys being the bits", lossy: true, make: flagsFilter},
 		"pick":      {args: "(key, wanted, value?)", doc: "from an array of objects, the member value (default Value) of the first whose member key equals wanted", lossy: true, list: true, make: pickFilter},
+		"objects":   {args: "(new=old, …)", doc: "from an array of objects, one with these members under new names; new=. is the element itself", lossy: true, list: true, make: objectsFilter},
 		"pluck":     {args: "(member)", doc: "from an array of objects, the list of one member", lossy: true, list: true, make: pluckFilter},
 		"get":       {args: "(member)", doc: "a member of an object", lossy: true, make: getFilter},
 		"hash_type": {args: "(type)", doc: "a hash, if it has the length of md5, sha1, sha256, sha512", lossy: true, make: hashFilter},
