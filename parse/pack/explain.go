@@ -359,7 +359,7 @@ func (s *state) tracedStep(st *step) {
 				s.setConstant(a, v)
 			}
 		}
-		line := l.table.line(text)
+		line := l.table.line(s.pack, text)
 		if line == 0 {
 			line = st.line
 		}
@@ -411,7 +411,7 @@ func (s *state) setConstant(a *assign, v parse.Value) {
 }
 
 // line is the place of the row that has the key, 0 for none or one in a file of its own.
-func (t *table) line(key string) int {
+func (t *table) line(p *Pack, key string) int {
 	rows := t.y.Get("rows")
 	if rows == nil {
 		return 0
@@ -419,15 +419,22 @@ func (t *table) line(key string) int {
 	if t.anyCase {
 		key = strings.ToLower(key)
 	}
-	for _, p := range rows.Pairs {
-		for k := range strings.SplitSeq(p.Key.Text, "|") {
+	at := func(n *yaml.Node) int {
+		i := slices.Index(p.files, n.File())
+		if i < 0 {
+			return 0
+		}
+		return i<<placeBits | min(n.Line, 1<<placeBits-1)
+	}
+	for _, row := range rows.Pairs {
+		for k := range strings.SplitSeq(row.Key.Text, "|") {
 			if k = strings.TrimSpace(k); k == key || t.anyCase && strings.ToLower(k) == key {
-				return t.place&^(1<<placeBits-1) | p.Key.Line
+				return at(row.Key)
 			}
 		}
 	}
 	if d := t.y.Get("default"); d != nil {
-		return t.place&^(1<<placeBits-1) | d.Line
+		return at(d)
 	}
 	return 0
 }

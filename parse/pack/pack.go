@@ -48,6 +48,7 @@ type Pack struct {
 	nullLength uint64 // bit n: a null text of length n exists
 
 	files                 []string // by number in a place
+	fields                []string // that the pack's lines set
 	layerCount, stepCount int
 	settle                []func()
 }
@@ -80,6 +81,10 @@ func (p *Pack) Version() string { return p.version }
 // Docs are the addresses of the vendor documents that the pack was written from.
 func (p *Pack) Docs() []string { return slices.Clone(p.docs) }
 
+// Fields are the dotted names of the fields that the pack's lines set, sorted. Events have
+// further ones: what a syslog header gives, what is derived, and what no field took.
+func (p *Pack) Fields() []string { return slices.Clone(p.fields) }
+
 // Notes are the pack author's remarks.
 func (p *Pack) Notes() string { return p.notes }
 
@@ -105,7 +110,9 @@ var packKeys = []string{"name", "aliases", "vendor", "product", "version", "docs
 	"detect", "split", "nulls", "include", "lookups", "groups", "spellings", "wrappers", "set", "steps", "derive", "required", "priority"}
 
 // Load compiles the pack in folder dir of files: pack.yaml and the tables beside it.
-func Load(files fs.FS, dir string) (*Pack, error) {
+func Load(files fs.FS, dir string) (*Pack, error) { return load(files, dir, nil) }
+
+func load(files fs.FS, dir string, overlays []*Overlay) (*Pack, error) {
 	sub := files
 	if dir != "." && dir != "" {
 		var err error
@@ -121,7 +128,7 @@ func Load(files fs.FS, dir string) (*Pack, error) {
 	if dir != "." && dir != "" {
 		name = dir + "/pack.yaml"
 	}
-	return compile(name, src, sub, files)
+	return compile(name, src, sub, files, overlays...)
 }
 
 // Compile compiles the text of a pack.yaml that needs no files beside it. name is for
@@ -141,7 +148,7 @@ func readLimited(files fs.FS, name string, limit int64) ([]byte, error) {
 
 // compile compiles a pack; files is its folder, packs the one with the folders of other
 // packs, which it may include.
-func compile(name string, src []byte, files, packs fs.FS) (*Pack, error) {
+func compile(name string, src []byte, files, packs fs.FS, overlays ...*Overlay) (*Pack, error) {
 	f, err := yaml.Parse(name, src)
 	if err != nil {
 		return nil, err
@@ -154,9 +161,16 @@ func compile(name string, src []byte, files, packs fs.FS) (*Pack, error) {
 	}
 	c.declare("message")
 	c.declare("raw")
+	for _, o := range overlays {
+		if err := o.merge(f.Root); err != nil {
+			return nil, err
+		}
+	}
 	if err := c.pack(f.Root); err != nil {
 		return nil, err
 	}
+	slices.Sort(c.program.fields)
+	c.program.fields = slices.Compact(c.program.fields)
 	return c.program, nil
 }
 

@@ -37,7 +37,14 @@ type entry struct {
 	once       sync.Once
 	pack       *Pack
 	err        error
+
+	// with compiles the pack with overlays; nil for one that was added compiled.
+	with     func(overlays []*Overlay) (*Pack, error)
+	overlays []*Overlay
 }
+
+// used reports whether the pack is compiled.
+func (e *entry) used() bool { return e.pack != nil || e.err != nil }
 
 func (e *entry) get() (*Pack, error) {
 	e.once.Do(func() { e.pack, e.err = e.load() })
@@ -95,8 +102,8 @@ func (s *Set) LoadDir(files fs.FS) error {
 			return err
 		}
 		aliases := readAliases(src)
-		e := &entry{name: dir, load: func() (*Pack, error) {
-			p, err := Load(files, dir)
+		e := &entry{name: dir, with: func(overlays []*Overlay) (*Pack, error) {
+			p, err := load(files, dir, overlays)
 			if err == nil && p.name != dir {
 				return nil, fmt.Errorf("pack: %s/pack.yaml has the name %q; it must be the folder's name", dir, p.name)
 			}
@@ -105,6 +112,7 @@ func (s *Set) LoadDir(files fs.FS) error {
 			}
 			return p, err
 		}}
+		e.load = func() (*Pack, error) { return e.with(nil) }
 		e.signatures = func() (int, []*signature, error) { return readSignatures(dir+"/pack.yaml", src) }
 		if err := s.add(e, append([]string{dir}, aliases...)); err != nil {
 			return err

@@ -19,7 +19,6 @@ type table struct {
 	keep     bool          // a key without a row stands for itself
 	anyCase  bool          // letter case of keys does not matter
 	y        *yaml.Node
-	place    int  // see compiler.place
 	fromFile bool // its values are text that may need converting
 }
 
@@ -109,7 +108,7 @@ func (c *compiler) loadTable(name string, y *yaml.Node) (*table, error) {
 	if err := c.known(y, "rows", "file", "default", "fold"); err != nil {
 		return nil, err
 	}
-	t := &table{name: name, rows: map[string][]parse.Value{}, y: y, place: c.place(y)}
+	t := &table{name: name, rows: map[string][]parse.Value{}, y: y}
 	if f := y.Get("fold"); f != nil {
 		t.anyCase = f.Text == "true"
 	}
@@ -153,6 +152,7 @@ func (c *compiler) tableRow(t *table, key, y *yaml.Node) error {
 	if err != nil {
 		return err
 	}
+	c.place(key) // rows of an overlay are from another file
 	for _, k := range strings.Split(key.Text, "|") {
 		k = strings.TrimSpace(k)
 		if t.anyCase {
