@@ -30,6 +30,8 @@ type stdio struct {
 func commands() []command {
 	return []command{
 		{"parse", "[-p PACK|FORMAT|auto] [flags] [FILE...]", "parse standard input or files into ECS events", runParse},
+		{"explain", "[-p PACK|auto] [FILE]", "tell which bytes and which line of a pack made each field", runExplain},
+		{"pack", "check|test|new|list|show|bench|schema", "work on packs; run it alone for more", runPack},
 	}
 }
 
@@ -66,6 +68,8 @@ func run(ctx context.Context, args []string, std stdio) int {
 	}
 	return 2
 }
+
+type flagSet = flag.FlagSet
 
 // flags returns a flag set that reports to std.
 func flags(name, args string, std stdio) *flag.FlagSet {

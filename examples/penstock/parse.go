@@ -28,9 +28,9 @@ import (
 )
 
 type parseOptions struct {
-	pack, framing, events, errors, fields, output, now, zone, packs, profile string
-	original                                                                 bool
-	workers, maxMessage                                                      int
+	pack, framing, events, errors, fields, output, now, zone, packs, profile, overlay string
+	original                                                                          bool
+	workers, maxMessage                                                               int
 }
 
 func runParse(ctx context.Context, args []string, std stdio) error {
@@ -48,6 +48,7 @@ func runParse(ctx context.Context, args []string, std stdio) error {
 	fs.IntVar(&o.workers, "workers", runtime.GOMAXPROCS(0), "goroutines that parse; the output does not depend on it")
 	fs.IntVar(&o.maxMessage, "max-record", 1<<20, "longest record in `bytes`; a longer one is a dead letter")
 	fs.StringVar(&o.packs, "packs", "", "`folder` of packs to use instead of the built-in ones")
+	fs.StringVar(&o.overlay, "overlay", "", "`file` that changes a pack; several with commas")
 	fs.StringVar(&o.profile, "cpuprofile", "", "write a CPU profile to `file`")
 	if err := parseFlags(fs, args); err != nil {
 		return err
@@ -138,21 +139,52 @@ func (o *parseOptions) config(paths []string, std stdio) (cfg ingest.Config[pars
 	return cfg, closeDead, nil
 }
 
-func (o *parseOptions) parser() (parse.Parser[parse.Record], error) {
+// packOptions are the options of packs.
+func (o *parseOptions) packOptions() (pack.Options, error) {
 	opts := pack.Options{ECSOnly: o.fields == "ecs", Original: o.original}
 	if o.now != "" {
 		t, err := time.Parse(time.RFC3339, o.now)
 		if err != nil {
-			return nil, fmt.Errorf("-now: %w", err)
+			return opts, fmt.Errorf("-now: %w", err)
 		}
 		opts.Now = func() time.Time { return t }
 	}
 	zone, err := time.LoadLocation(o.zone)
 	if err != nil {
-		return nil, fmt.Errorf("-tz: %w", err)
+		return opts, fmt.Errorf("-tz: %w", err)
 	}
 	opts.Zone = zone
+	return opts, nil
+}
+
+// set returns the packs with the overlays.
+func (o *parseOptions) set() (*pack.Set, error) {
 	set, err := packSet(o.packs)
+	if err != nil || o.overlay == "" {
+		return set, err
+	}
+	for name := range strings.SplitSeq(o.overlay, ",") {
+		src, err := os.ReadFile(name)
+		if err != nil {
+			return nil, err
+		}
+		over, err := pack.ParseOverlay(name, src)
+		if err != nil {
+			return nil, err
+		}
+		if err := set.AddOverlay(over); err != nil {
+			return nil, err
+		}
+	}
+	return set, nil
+}
+
+func (o *parseOptions) parser() (parse.Parser[parse.Record], error) {
+	opts, err := o.packOptions()
+	if err != nil {
+		return nil, err
+	}
+	set, err := o.set()
 	if err != nil {
 		return nil, err
 	}
