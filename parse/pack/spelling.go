@@ -1,6 +1,7 @@
 package pack
 
 import (
+	"bytes"
 	"slices"
 
 	"github.com/penstock-dev/penstock/internal/yaml"
@@ -136,9 +137,15 @@ func (s *state) respell(l *layer, from int) {
 		}
 		if p.Value.Kind() == parse.KindObject {
 			s.dive(p.Key, p.Value, 1, 0, &dived)
-		} else if slot := s.spelledSlot(p.Key, 0); slot >= 0 && s.vacant(slot, p.Value) {
-			s.frame.Slots[slot] = p.Value
-			continue
+		} else {
+			slot := s.spelledSlot(p.Key, 0)
+			if l.kind == "xml" && slot < 0 { // whatever the elements around are called
+				slot = s.spelledEnd(p.Key)
+			}
+			if slot >= 0 && s.vacant(slot, p.Value) {
+				s.frame.Slots[slot] = p.Value
+				continue
+			}
 		}
 		s.frame.Rest[kept] = p
 		kept++
@@ -161,6 +168,21 @@ func (s *state) spelledSlot(key []byte, root int) int {
 	}
 	s.spelling = s.spelling[:n]
 	return slot
+}
+
+// spelledEnd returns the slot of the longest end of a path of elements that has one, or -1.
+func (s *state) spelledEnd(path []byte) int {
+	for n := 0; n < maxDive; n++ {
+		i := bytes.IndexAny(path, ".@")
+		if i < 0 {
+			break
+		}
+		path = path[i+1:]
+		if slot := s.spelledSlot(path, 0); slot >= 0 {
+			return slot
+		}
+	}
+	return -1
 }
 
 // vacant reports whether v may have the slot.

@@ -27,6 +27,8 @@ steps:
     else:
       - when: message contains "="
         kv: {}
+      - when: message startswith "<"
+        xml: {}
   - map: {source.ip: srcIp, source.port: srcPort, user.name: user}
 `
 
@@ -47,6 +49,7 @@ func TestSpellings(t *testing.T) {
 		{`{"src":"x"}`, `"acme":{"wall":{"srcIp":"x"}}`, `"source"`},
 		{`{"src":["192.0.2.1"]}`, `"acme":{"wall":{"src":["192.0.2.1"]}}`, `"source"`},
 		{`Source.IP=192.0.2.1 b=2`, `"acme":{"wall":{"b":"2"}}`, `"Source`},
+		{`<log><a><src>192.0.2.1</src></a><client port="7"><ip>192.0.2.9</ip></client></log>`, `"source":{"address":"192.0.2.1","ip":"192.0.2.1"}`, ``},
 		{header + `[x@1 src="192.0.2.1" sourcePort="7" q="1"] b=2`, `"source":{"address":"192.0.2.1","ip":"192.0.2.1","port":7}`, ``},
 		{header + `[x@1 src="192.0.2.1" q="1"][y@1 src="192.0.2.2"] b=2`, `"structured_data":{"x@1_q":"1","y@1_src":"192.0.2.2"}`, ``},
 		{strings.Repeat(`{"data":`, 60) + `{"src":"192.0.2.1"}` + strings.Repeat(`}`, 60), `"acme"`, `"source"`}, // too deep
