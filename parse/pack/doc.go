@@ -38,7 +38,8 @@ the messages of one product become ECS events.
 	required: [source.address]
 
 Every value that no field took is kept under the namespace (the name, unless namespace says
-otherwise): here acme.wall.<native key>. What a lossy filter, a lookup or a condition read is kept too.
+otherwise): here acme.wall.<native key>, and just <native key> where that begins with the namespace
+already. What a lossy filter, a lookup or a condition read is kept too.
 
 # The top of a pack
 

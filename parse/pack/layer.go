@@ -604,9 +604,8 @@ func (c *compiler) finishLayers() error {
 				names, slots = append(names, name), append(slots, i)
 			}
 		}
-		base := c.program.namespace
-		if l.as != "" {
-			base += "." + l.as
+		below := func(n string) string { // where what is found at n is kept
+			return c.keptName(cleanPath(strings.Trim(l.as+"."+n, ".")))
 		}
 		switch l.kind {
 		case "json":
@@ -623,11 +622,7 @@ func (c *compiler) finishLayers() error {
 			}
 			l.tree = t
 			for _, n := range t.Nodes() {
-				name := base
-				if n != "" {
-					name += "." + cleanPath(n)
-				}
-				if err := c.container(l, name); err != nil {
+				if err := c.container(l, below(n)); err != nil {
 					return err
 				}
 			}
@@ -635,7 +630,7 @@ func (c *compiler) finishLayers() error {
 			if err := c.finishCSV(l, names, slots); err != nil {
 				return err
 			}
-			if err := c.container(l, base); err != nil {
+			if err := c.container(l, below("")); err != nil {
 				return err
 			}
 		case "xml":
@@ -645,11 +640,7 @@ func (c *compiler) finishLayers() error {
 			}
 			l.xml = rd
 			for _, n := range rd.Parents() {
-				name := base
-				if n != "" {
-					name += "." + cleanPath(n)
-				}
-				if err := c.container(l, name); err != nil {
+				if err := c.container(l, below(n)); err != nil {
 					return err
 				}
 			}
@@ -665,15 +656,29 @@ func (c *compiler) finishLayers() error {
 				return c.errorf(l.y, "%v", err)
 			}
 			l.keys = k
+			extensions := ""
 			if (l.kind == "cef" || l.kind == "leef") && !c.mixed() {
-				base += ".extensions"
+				extensions = "extensions"
 			}
-			if err := c.container(l, base); err != nil {
+			if err := c.container(l, below(extensions)); err != nil {
 				return err
 			}
 		}
 	}
 	return nil
+}
+
+// keptName is the field that keeps what was found at a path. A path that begins with the
+// namespace is one already.
+func (c *compiler) keptName(path string) string {
+	ns := c.program.namespace
+	switch {
+	case path == "":
+		return ns
+	case path == ns || strings.HasPrefix(path, ns+"."):
+		return path
+	}
+	return ns + "." + path
 }
 
 // mixed reports whether the pack reads other formats than CEF and LEEF too. Keys of

@@ -498,7 +498,7 @@ func (c *compiler) settleKeys(y *yaml.Node) error {
 		if clean == "" {
 			continue
 		}
-		keepNames[i] = p.namespace + "." + clean
+		keepNames[i] = c.keptName(clean)
 		for j, other := range c.names {
 			if strings.HasPrefix(name, other+".") || strings.HasPrefix(name, other+"[") {
 				if p.covers[i] < 0 || len(other) < len(c.names[p.covers[i]]) {

@@ -1,0 +1,37 @@
+package pack
+
+import (
+	"strings"
+	"testing"
+)
+
+func TestNamespaceOfTheKeys(t *testing.T) {
+	const src = `
+name: acme.events
+vendor: Acme
+product: Events
+version: 1.0.0
+namespace: rec
+steps:
+  - when: raw startswith "{"
+    json: {}
+    else:
+      - kv: {as: rec}
+  - map:
+      event.code: rec.id | kept
+      user.name: rec.data.user
+`
+	for in, want := range map[string]string{
+		`{"rec":{"id":7,"data":{"user":"ann","x":1},"z":2},"recorder":3}`: `"rec":{"z":2,"recorder":3,"data":{"x":1},"id":7}`,
+		`{"rec":"text"}`:         `"rec":{"rec":"text"}`,
+		`id=7 data.user=ann z=2`: `"rec":{"z":"2","id":"7"}`,
+	} {
+		got := encode(t, src, in)
+		if !strings.Contains(got, want) {
+			t.Errorf("%s:\n got %s\nwant %s", in, got, want)
+		}
+		if strings.Contains(in, "ann") && !strings.Contains(got, `"user":{"name":"ann"}`) {
+			t.Errorf("%s: no user: %s", in, got)
+		}
+	}
+}
