@@ -272,7 +272,7 @@ func (c *compiler) comparison(y *yaml.Node, n *node) (condFunc, error) {
 		if r.kind == nodeString || r.kind == nodeNumber {
 			text := r.text
 			return func(s *state) bool {
-				v := left(s)
+				v := s.elements(left(s))
 				if v.Kind() == parse.KindList {
 					for _, e := range v.List() {
 						if string(s.text(e)) == text {
@@ -327,9 +327,18 @@ func (c *compiler) comparison(y *yaml.Node, n *node) (condFunc, error) {
 	return nil, c.at(y, n.at, "operator %q is not known", n.text)
 }
 
+// elements is a JSON array as a list, so that comparisons look at what it holds; other
+// values are returned as they are.
+func (s *state) elements(v parse.Value) parse.Value {
+	if v.Kind() == parse.KindArray {
+		v, _ = s.arrayList(v.Bytes())
+	}
+	return v
+}
+
 func textTest(left, right evalFunc, test func(a, b []byte) bool) condFunc {
 	return func(s *state) bool {
-		a, b := left(s), right(s)
+		a, b := s.elements(left(s)), right(s)
 		if !present(a) || !present(b) {
 			return false
 		}
@@ -366,7 +375,7 @@ func (c *compiler) inList(y *yaml.Node, left evalFunc, r *node) (condFunc, error
 			return nil, err
 		}
 		return func(s *state) bool {
-			v, l := left(s), right(s)
+			v, l := left(s), s.elements(right(s))
 			for _, e := range l.List() {
 				if present(v) && bytes.Equal(s.text(e), s.text(v)) {
 					return true
@@ -383,7 +392,7 @@ func (c *compiler) inList(y *yaml.Node, left evalFunc, r *node) (condFunc, error
 		set[a.text] = true
 	}
 	return func(s *state) bool {
-		v := left(s)
+		v := s.elements(left(s))
 		if v.Kind() == parse.KindList {
 			for _, e := range v.List() {
 				if set[string(s.text(e))] {

@@ -169,12 +169,9 @@ func filters() map[string]filterSpec {
 			return parse.IntValue(int64(u)), err == nil
 		})},
 		"auto_int": {doc: "a whole number, in hexadecimal where it begins with 0x", make: plain(func(s *state, v parse.Value) (parse.Value, bool) {
-			i, err := strconv.ParseInt(strings.TrimSpace(string(s.text(v))), 0, 64)
-			if err != nil {
-				j, ok := s.integer(v)
-				return parse.IntValue(j), ok
-			}
-			return parse.IntValue(i), true
+			i, ok := parseBits(string(s.text(v)))
+			neg := i < 0 && bytes.IndexByte(s.text(v), '-') < 0 // beyond 63 bits
+			return parse.IntValue(i), ok && !neg
 		})},
 		"bool":   {doc: "true or false", make: plain(func(s *state, v parse.Value) (parse.Value, bool) { return toBool(s, v) })},
 		"string": {doc: "text", make: plain(func(s *state, v parse.Value) (parse.Value, bool) { return parse.BytesValue(s.text(v)), true })},
@@ -846,6 +843,18 @@ func userDomainFilter(s *state, v parse.Value) (parse.Value, bool) {
 	return parse.Value{}, true
 }
 
+// parseBits reads a whole number, in hexadecimal where it begins with 0x. A leading zero
+// means nothing.
+func parseBits(t string) (int64, bool) {
+	t = strings.TrimSpace(t)
+	if len(t) > 2 && t[0] == '0' && t[1]|0x20 == 'x' {
+		u, err := strconv.ParseUint(t[2:], 16, 64)
+		return int64(u), err == nil
+	}
+	i, err := strconv.ParseInt(t, 10, 64)
+	return i, err == nil
+}
+
 func flagsFilter(c *compiler, y *yaml.Node, n *node) (filterFunc, error) {
 	a, err := textArgs(c, y, n, 1, 1)
 	if err != nil {
@@ -861,16 +870,16 @@ func flagsFilter(c *compiler, y *yaml.Node, n *node) (filterFunc, error) {
 	}
 	var bits []bit
 	for key, row := range t.rows {
-		m, err := strconv.ParseInt(key, 0, 64)
-		if err != nil {
+		m, ok := parseBits(key)
+		if !ok {
 			return nil, c.at(y, n.at, "table %s has the key %q, which is no number", a[0], key)
 		}
 		bits = append(bits, bit{m, row[0]})
 	}
 	sort.Slice(bits, func(i, j int) bool { return bits[i].mask < bits[j].mask })
 	return func(s *state, v parse.Value) (parse.Value, bool) {
-		x, err := strconv.ParseInt(string(s.text(v)), 0, 64)
-		if err != nil {
+		x, ok := parseBits(string(s.text(v)))
+		if !ok {
 			return parse.Value{}, false
 		}
 		l := s.rec.Lists().Alloc(len(bits))[:0]
