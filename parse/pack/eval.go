@@ -199,6 +199,22 @@ func (s *state) text(v parse.Value) []byte {
 // condition compiles n to a test. A value is true when it is present and not false.
 func (c *compiler) condition(y *yaml.Node, n *node) (condFunc, error) {
 	switch n.kind {
+	case nodeName:
+		i, err := c.reference(y, n)
+		if err != nil {
+			return nil, err
+		}
+		p := c.program
+		return func(s *state) bool {
+			v := &s.frame.Slots[i]
+			switch v.Kind() {
+			case parse.KindNone, parse.KindNull:
+				return false // what most names of most messages are
+			case parse.KindBool:
+				return v.Bool()
+			}
+			return present(*v) && !p.isNull(*v)
+		}, nil
 	case nodeNot:
 		x, err := c.condition(y, n.args[0])
 		if err != nil {

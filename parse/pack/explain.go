@@ -373,8 +373,8 @@ func (s *state) tracedStep(st *step) {
 	}
 	for i := range st.assigns {
 		a := &st.assigns[i]
-		if a.slot >= 0 {
-			if k := s.frame.Slots[a.slot].Kind(); k == parse.KindNone || k == parse.KindNull {
+		if a.needs >= 0 {
+			if k := s.frame.Slots[a.needs].Kind(); k == parse.KindNone || k == parse.KindNull {
 				continue
 			}
 		}

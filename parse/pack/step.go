@@ -57,6 +57,7 @@ type assign struct {
 	when    condFunc
 	eval    evalFunc
 	slot    int         // ≥ 0: nothing but this slot's value
+	needs   int         // ≥ 0: the slot without whose value there is none
 	kept    bool        // the slot's value stays among the vendor's fields as well
 	plain   bool        // no condition, no mode: copySlot may do it
 	takes   parse.Kind  // values of this kind fit the field as they are,
@@ -270,7 +271,7 @@ func (c *compiler) group(y *yaml.Node, name string) ([]*step, error) {
 
 // destination splits "field+", "field?" and "_temporary".
 func (c *compiler) destination(k *yaml.Node) (assign, error) {
-	a := assign{temp: -1, slot: -1, line: c.place(k)}
+	a := assign{temp: -1, slot: -1, needs: -1, line: c.place(k)}
 	name := k.Text
 	switch {
 	case strings.HasSuffix(name, "+"):
@@ -382,8 +383,15 @@ func (c *compiler) maps(y *yaml.Node) ([]assign, error) {
 		if n.kind == nodePipe && n.text == "kept" && n.args[0].kind == nodeName {
 			n, a.kept = n.args[0], true
 		}
+		root := n
+		for root.kind == nodePipe {
+			root = root.args[0]
+		}
+		if root.kind == nodeName {
+			a.needs = c.slots[root.text]
+		}
 		if n.kind == nodeName {
-			a.slot = c.slots[n.text]
+			a.slot = a.needs
 			timestamp := a.name == "timestamp" || a.name == "@timestamp"
 			a.plain = a.when == nil && a.temp < 0 && a.mode == modeSet && a.onError == onErrorDrop && !timestamp
 		}
@@ -591,8 +599,8 @@ func (s *state) step(st *step) {
 	}
 	for i := range st.assigns {
 		a := &st.assigns[i]
-		if a.slot >= 0 {
-			if k := s.frame.Slots[a.slot].Kind(); k == parse.KindNone || k == parse.KindNull {
+		if a.needs >= 0 {
+			if k := s.frame.Slots[a.needs].Kind(); k == parse.KindNone || k == parse.KindNull {
 				continue // what most fields of most messages are
 			}
 			if a.plain {
