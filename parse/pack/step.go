@@ -284,6 +284,12 @@ func (c *compiler) destination(k *yaml.Node) (assign, error) {
 		a.temp = c.declare(strings.TrimSuffix(name, "~"))
 		return a, nil
 	}
+	if k, ok := ecs.Lookup(name); ok && k != ecs.Timestamp {
+		a.closed = k.Allowed() != nil
+		if a.takes, a.most = normalize.Takes(k); a.closed {
+			a.takes = parse.KindNone
+		}
+	}
 	ref, err := c.fieldRef(k, name, 0)
 	a.key = fieldKey{ref}
 	c.program.fields = append(c.program.fields, name)
