@@ -35,3 +35,22 @@ steps:
 		}
 	}
 }
+
+func TestWindowsXML(t *testing.T) {
+	const src = `
+name: acme.events
+vendor: Acme
+product: Events
+version: 1.0.0
+namespace: winlog
+steps:
+  - xml: {mode: windows, as: winlog}
+    map:
+      event.code: winlog.event_id
+      user.name: winlog.event_data.User
+`
+	got := encode(t, src, "<Event><System><EventID>7</EventID><Channel>C</Channel></System><EventData><Data Name='User'>ann</Data><Data Name='X'>1</Data></EventData></Event>")
+	if want := `"winlog":{"channel":"C","event_data":{"X":"1"}}`; !strings.Contains(got, want) || !strings.Contains(got, `"name":"ann"`) {
+		t.Errorf("got %s\nwant %s", got, want)
+	}
+}

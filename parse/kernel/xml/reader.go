@@ -85,6 +85,7 @@ func NewReader(mode Mode, names []string, slots []int, opts Options) (*Reader, e
 		err = r.compile(names, slots)
 	case Windows:
 		o.Controls = true
+		r.parents = windowsParents
 		err = r.win.compile(names, slots)
 	default:
 		err = fmt.Errorf("xml: mode %d", mode)
@@ -108,7 +109,7 @@ func (r *Reader) Clone() *Reader {
 }
 
 // Parents are the native paths that the Parent numbers of f.Rest stand for; number 0
-// is the top and has the empty path. The slice is shared and must not be changed.
+// is the top (in mode Windows ParentSystem) and has the empty path. The slice is shared and must not be changed.
 func (r *Reader) Parents() []string { return r.parents }
 
 func (r *Reader) compile(names []string, slots []int) error {

@@ -19,6 +19,15 @@ const (
 	ParentRendering int32 = winevent.Rendering // rendering
 )
 
+// windowsParents are the native paths of the Parent numbers.
+var windowsParents = func() []string {
+	paths := make([]string, winevent.Parts)
+	for i, p := range winevent.Prefixes {
+		paths[i] = strings.TrimSuffix(p, ".")
+	}
+	return paths
+}()
+
 // WindowsKeys are the native keys of mode Windows whose names are known beforehand:
 // all but those of event_data and user_data. The slice is the caller's.
 func WindowsKeys() []string { return winevent.Keys() }

@@ -312,6 +312,9 @@ func TestGeneric(t *testing.T) {
 func TestWindows(t *testing.T) {
 	names := append(WindowsKeys(), "event_data.SubjectUserName", "event_data.param2", "user_data.Reason", "user_data.Deep.Leaf")
 	r := newReader(t, Windows, names)
+	if p := r.Parents(); len(p) != 4 || p[ParentSystem] != "" || p[ParentEventData] != "event_data" || p[ParentUserData] != "user_data" || p[ParentRendering] != "rendering" {
+		t.Errorf("Parents() = %q", p)
+	}
 	const system = "provider_name=Example-Security\nprovider_guid={01234567-89AB-CDEF-0123-456789ABCDEF}\nevent_id_qualifiers=16384\n" +
 		"time_created=2026-03-04T05:06:07.1234567Z\nactivity_id={AAAAAAAA-0000-1111-2222-333333333333}\n" +
 		"related_activity_id={BBBBBBBB-0000-1111-2222-333333333333}\nprocess_id=640\nthread_id=7124\nuser_sid=S-1-5-18\n"
