@@ -65,6 +65,9 @@ func (t *table) column(c *compiler, y *yaml.Node, name string, at int) (int, err
 			return i, nil
 		}
 	}
+	if name == "" && len(t.columns) == 1 {
+		return 0, nil
+	}
 	if name == "" {
 		return 0, c.at(y, at, "table %s has several columns; name one: lookup(%s, %s)", t.name, t.name, t.columns[0])
 	}
@@ -238,9 +241,6 @@ func (c *compiler) tableFile(t *table, y *yaml.Node) error {
 	}
 	t.fromFile = true
 	t.columns = all[0][1:]
-	if len(t.columns) == 1 {
-		t.columns = []string{""}
-	}
 	for _, r := range all[1:] {
 		key := r[0]
 		if t.anyCase {
