@@ -152,7 +152,8 @@ kept raw under the namespace. Fields that ECS does not know must begin with the 
 
 Absent values make comparisons false, except that x != "a" and not x hold. A bare name is true when
 present. Functions: concat(a, …) absent if a part is; join(sep, a, …); if(cond, a, b); first(a, …);
-exists(a); add sub mul div (a, b); label("…"); zip("data", answers, "ttl", TTLs) an array of objects.
+exists(a); add sub mul div (a, b); label("…"); community_id(from, to, protocol, ICMP
+type, ICMP code), for flows without ports; zip("data", answers, "ttl", TTLs) an array of objects.
 
 Filters are listed by Filters. Some: lower upper trim before("x") after("x") split(",") regex("(…)")
 lookup(table, column) int hex bool ip host port seconds millis micros duration size

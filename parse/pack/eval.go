@@ -12,6 +12,7 @@ import (
 	"github.com/penstock-dev/penstock/internal/scan"
 	"github.com/penstock-dev/penstock/internal/timeparse"
 	"github.com/penstock-dev/penstock/internal/yaml"
+	"github.com/penstock-dev/penstock/normalize"
 	"github.com/penstock-dev/penstock/parse"
 	"github.com/penstock-dev/penstock/parse/kernel/json"
 	"github.com/penstock-dev/penstock/parse/kernel/syslog"
@@ -511,6 +512,16 @@ func (c *compiler) call(y *yaml.Node, n *node) (evalFunc, error) {
 			}
 			return parse.Value{}
 		}, nil
+	case "community_id": // community_id(from, to, protocol, port or ICMP type, port or ICMP code)
+		if len(args) < 4 || len(args) > 5 {
+			return nil, c.at(y, n.at, "community_id takes two addresses, a protocol, and ports or type and code")
+		}
+		return func(s *state) parse.Value {
+			mark := s.ntouched
+			v := s.communityID(args)
+			s.ntouched = mark // it says no more than a part of what they say
+			return v
+		}, nil
 	case "first": // the first that is present; the same as a ?? b
 		return func(s *state) parse.Value {
 			for _, a := range args {
@@ -531,7 +542,44 @@ func (c *compiler) call(y *yaml.Node, n *node) (evalFunc, error) {
 		op := n.text
 		return func(s *state) parse.Value { return s.arithmetic(op, args[0](s), args[1](s)) }, nil
 	}
-	return nil, c.at(y, n.at, "function %q is not known%s", n.text, didYouMean(n.text, []string{"concat", "join", "if", "first", "zip", "add", "sub", "mul", "div", "exists", "label"}))
+	return nil, c.at(y, n.at, "function %q is not known%s", n.text, didYouMean(n.text, []string{"concat", "join", "if", "community_id", "first", "zip", "add", "sub", "mul", "div", "exists", "label"}))
+}
+
+// communityID is the Community ID of a flow. A code that is not there is 0.
+func (s *state) communityID(args []evalFunc) parse.Value {
+	from, ok := s.address(args[0](s))
+	to, ok2 := s.address(args[1](s))
+	if !ok || !ok2 {
+		return parse.Value{}
+	}
+	p, ok := protocolFilter(s, args[2](s))
+	protocol, ok2 := normalize.ProtocolNumber(p.Str())
+	if !ok || !ok2 {
+		return parse.Value{}
+	}
+	var ports [2]uint16
+	for i, a := range args[3:] {
+		v := a(s)
+		n, ok := s.integer(v)
+		if present(v) && (!ok || n < 0 || n > 65535) || i == 0 && !present(v) {
+			return parse.Value{}
+		}
+		ports[i] = uint16(n)
+	}
+	id := normalize.AppendCommunityID(s.frame.Text.Scratch(32), from, to, protocol, ports[0], ports[1])
+	return parse.BytesValue(s.frame.Text.Keep(id))
+}
+
+// address is v as an IP address.
+func (s *state) address(v parse.Value) (netip.Addr, bool) {
+	if v.Kind() != parse.KindIP {
+		w, ok := parse.IPValue(s.text(v), s.frame.Text)
+		if !ok {
+			return netip.Addr{}, false
+		}
+		v = w
+	}
+	return v.Addr(), true
 }
 
 // labelled are the custom keys of CEF, whose meaning stands in a key of their own:
