@@ -29,6 +29,7 @@ type signature struct {
 	header    string           // any, none, rfc3164, rfc5424
 	pairs     int              // least number of key=value pairs
 	regex     []*regexp.Regexp // the last resort
+	rawRegex  []*regexp.Regexp // the same for the message with its header
 	columns   []columnTest
 	commas    [2]int // least and most of separators, with columns
 	sep       byte
@@ -80,7 +81,7 @@ func (c *compiler) signatures(y *yaml.Node) ([]*signature, error) {
 }
 
 func (c *compiler) signature(y *yaml.Node) (*signature, error) {
-	if err := c.known(y, "starts", "contains", "any", "raw", "not", "app", "json", "cef", "leef", "regex", "columns", "xml", "header", "pairs"); err != nil {
+	if err := c.known(y, "starts", "contains", "any", "raw", "not", "app", "json", "cef", "leef", "regex", "raw_regex", "columns", "xml", "header", "pairs"); err != nil {
 		return nil, err
 	}
 	sg := &signature{}
@@ -158,16 +159,11 @@ func (c *compiler) signature(y *yaml.Node) (*signature, error) {
 		}
 		sg.pairs = int(v)
 	}
-	list, err := c.strings(y.Get("regex"))
-	if err != nil {
+	if sg.regex, err = c.regexes(y.Get("regex")); err != nil {
 		return nil, err
 	}
-	for _, t := range list {
-		re, err := regexp.Compile(t)
-		if err != nil {
-			return nil, c.errorf(y.Get("regex"), "%v", err)
-		}
-		sg.regex = append(sg.regex, re)
+	if sg.rawRegex, err = c.regexes(y.Get("raw_regex")); err != nil {
+		return nil, err
 	}
 	if n := y.Get("columns"); n != nil {
 		if err := c.columnTests(sg, n); err != nil {
@@ -175,6 +171,22 @@ func (c *compiler) signature(y *yaml.Node) (*signature, error) {
 		}
 	}
 	return sg, nil
+}
+
+func (c *compiler) regexes(y *yaml.Node) ([]*regexp.Regexp, error) {
+	list, err := c.strings(y)
+	if err != nil {
+		return nil, err
+	}
+	var out []*regexp.Regexp
+	for _, t := range list {
+		re, err := regexp.Compile(t)
+		if err != nil {
+			return nil, c.errorf(y, "%v", err)
+		}
+		out = append(out, re)
+	}
+	return out, nil
 }
 
 func (c *compiler) columnTests(sg *signature, n *yaml.Node) error {
@@ -231,12 +243,16 @@ func parseJSONTest(t string) jsonTest {
 
 // view is a message as detection sees it: each part is worked out at most once.
 type view struct {
-	raw     []byte
-	header  syslog.Message
-	parser  syslog.Parser
-	payload []byte
-	class   class
-	items   []json.Item
+	raw    []byte
+	header syslog.Message
+	parser syslog.Parser
+	app    []byte // of the header, or of a relayed one behind it
+	at     int    // where a CEF or LEEF header begins
+	// headerRead: header is what the syslog layer would read of the raw message.
+	headerRead bool
+	payload    []byte
+	class      class
+	items      []json.Item
 
 	jsonDone, jsonOK bool
 	reader           *json.Reader
@@ -250,28 +266,30 @@ type view struct {
 }
 
 func (v *view) reset(raw []byte) {
-	v.raw, v.jsonDone, v.headerDone = raw, false, false
-	v.header = syslog.Message{}
+	v.raw, v.jsonDone, v.jsonOK, v.headerDone, v.headerRead = raw, false, false, false, false
+	v.app = nil
 	p := trimSpaceAndBOM(raw)
 	if len(p) > 0 && (p[0] == '{' || p[0] == '[') && looksJSON(p) {
-		v.payload, v.class = p, classJSON
+		v.payload, v.class, v.header = p, classJSON, syslog.Message{}
 		return
 	}
 	if len(p) > 0 && p[0] == '<' && (len(p) < 2 || p[1] > '9' || p[1] < '0') {
-		v.payload, v.class = p, classXML
+		v.payload, v.class, v.header = p, classXML, syslog.Message{}
 		return
 	}
 	if err := v.parser.Parse(p, &v.header); err != nil {
 		v.header = syslog.Message{}
+	} else {
+		v.headerRead = len(p) == len(raw)
 	}
 	v.payload = p
 	if v.header.HeaderLen > 0 {
+		v.payload, v.app = v.header.Payload, v.header.AppName
 		var inner syslog.Message
-		if v.parser.Relayed(&v.header, &inner) && inner.HasPriority {
-			v.header.Payload, v.header.AppName = inner.Payload, inner.AppName
-			v.header.StructuredData = inner.StructuredData
+		if len(v.payload) > 0 && v.payload[0] == '<' && v.parser.Relayed(&v.header, &inner) && inner.HasPriority {
+			v.payload, v.app = inner.Payload, inner.AppName
 		}
-		v.payload = bytes.TrimLeft(v.header.Payload, " ")
+		v.payload = bytes.TrimLeft(v.payload, " ")
 	}
 	v.class = classText
 	switch b := v.payload; {
@@ -283,10 +301,12 @@ func (v *view) reset(raw []byte) {
 	case bytes.HasPrefix(b, []byte("@cee:")):
 		v.class, v.payload = classJSON, bytes.TrimLeft(b[5:], " ")
 	}
-	if v.class == classText && bytes.Contains(p, []byte("CEF:")) && cef.Find(p) >= 0 {
-		v.class = classCEF
+	if v.class != classText {
+		return
 	}
-	if v.class == classText && bytes.Contains(p, []byte("LEEF:")) && leef.Find(p) >= 0 {
+	if v.at = cef.Find(raw); v.at >= 0 {
+		v.class = classCEF
+	} else if v.at = leef.Find(raw); v.at >= 0 {
 		v.class = classLEEF
 	}
 }
@@ -334,21 +354,13 @@ func (v *view) readHeader() bool {
 	switch v.class {
 	case classCEF:
 		var h cef.Header
-		at := cef.Find(v.raw)
-		if at < 0 {
-			return false
-		}
-		if _, err := cef.ParseHeader(v.raw[at:], &h); err != nil {
+		if _, err := cef.ParseHeader(v.raw[v.at:], &h); err != nil {
 			return false
 		}
 		v.setVendor(h.Vendor.Bytes(), h.Product.Bytes())
 	case classLEEF:
 		var h leef.Header
-		at := leef.Find(v.raw)
-		if at < 0 {
-			return false
-		}
-		if _, err := leef.ParseHeader(v.raw[at:], &h); err != nil {
+		if _, err := leef.ParseHeader(v.raw[v.at:], &h); err != nil {
 			return false
 		}
 		v.setVendor(h.Vendor.Bytes(), h.Product.Bytes())
@@ -396,7 +408,7 @@ func (sg *signature) matches(v *view) bool {
 	if len(sg.apps) > 0 {
 		ok := false
 		for _, a := range sg.apps {
-			if starMatch(a, v.header.AppName) {
+			if starMatch(a, v.app) {
 				ok = true
 				break
 			}
@@ -455,6 +467,11 @@ func (sg *signature) matches(v *view) bool {
 	}
 	for _, re := range sg.regex {
 		if !re.Match(v.payload) {
+			return false
+		}
+	}
+	for _, re := range sg.rawRegex {
+		if !re.Match(v.raw) {
 			return false
 		}
 	}

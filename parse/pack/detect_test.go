@@ -37,6 +37,7 @@ func TestSignatures(t *testing.T) {
 		{"{contains: x, header: rfc3164}", []string{"<13>Mar  2 09:15:04 h p: x"}, []string{"<13>1 2026-03-02T09:15:04Z h a - - - x", "x"}},
 		{"pairs: 3", []string{"a=1 b=2 c=3", `a="x y" b=2 c=3`, "words a=1 b=2 c=3"}, []string{"a=1 b=2", "a b c", `a="b=2 c=3 d=4"`}},
 		{`regex: '^\d+ [a-z]+$'`, []string{"12 ab"}, []string{"ab 12", "12 AB"}},
+		{`{starts: '%', raw_regex: '^<\d+>20\d\d '}`, []string{"<13>2026 Mar  2 09:15:04 h %A: x"}, []string{"<13>Mar  2 2026 09:15:04 h %A: x", "<13>2026 Mar  2 09:15:04 h A: x"}},
 	} {
 		src := "detect:\n  - " + tc.detect + "\nsteps: []\n"
 		set, err := NewSet(compileBody(t, src))

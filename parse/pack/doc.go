@@ -175,7 +175,7 @@ Each signature is a mapping, all parts of which must hold for the payload behind
 	columns: {separator: ',', least: 20, most: 130, 3: [TRAFFIC, THREAT]}
 	header: any|none|rfc3164|rfc5424   the syslog header that the message has
 	pairs: N       at least N words of the form key=value
-	regex: a linear-time regular expression, the last resort
+	regex: a linear-time regular expression, the last resort; raw_regex: for the message with its header
 
 Make signatures exact: a message must never go to the wrong vendor's pack.
 */

@@ -47,10 +47,9 @@ type state struct {
 	spelling []byte
 	layers   []layerState
 	items    []json.Item
-	clock    int
+	clock    clock
 	// What detection read already, so that the pack need not read it again.
 	syslogDone   bool
-	syslogOf     int
 	syslogHeader syslog.Message
 	zoneText     map[*time.Location]string
 	labels       []labelSlots // those that the event has, once labelsDone is set

@@ -460,8 +460,9 @@ func (c *compiler) syslogLayer(l *layer, y *yaml.Node, common []string) error {
 		st := &s.layers[l.number]
 		st.syslog.Time = s.time
 		m := &st.header
-		if s.syslogOf == l.from && s.syslogDone {
+		if s.syslogDone && l.from == slotMessage && len(text) == len(s.msg.Raw) {
 			*m = s.syslogHeader // detection has read it already
+			s.syslogDone = false
 		} else if err := st.syslog.Parse(text, m); err != nil {
 			return err
 		}
@@ -472,7 +473,7 @@ func (c *compiler) syslogLayer(l *layer, y *yaml.Node, common []string) error {
 			s.frame.Slots[slotMessage] = parse.BytesValue(m.Payload)
 			return nil
 		}
-		if relayed {
+		if relayed && len(m.Payload) > 0 && (m.Payload[0] == '<' || m.Payload[0] == ' ') {
 			var inner syslog.Message
 			if st.syslog.Relayed(m, &inner) && inner.HasPriority {
 				if len(inner.Hostname) == 0 {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/penstock-dev/penstock/errcat"
+	"github.com/penstock-dev/penstock/internal/timeparse"
 	"github.com/penstock-dev/penstock/internal/yaml"
 	"github.com/penstock-dev/penstock/normalize/ecs"
 	"github.com/penstock-dev/penstock/parse"
@@ -92,15 +93,7 @@ func (c *compiler) splitter(y *yaml.Node) (*splitter, error) {
 // parse runs the pack on a message.
 func (p *Pack) parse(s *state, o Options, m *parse.Message, out *parse.Events[parse.Record]) error {
 	s.msg = m
-	s.time.Zone = o.Zone
-	if m.Origin != nil && m.Origin.Zone != nil {
-		s.time.Zone = m.Origin.Zone
-	}
-	if o.Now != nil {
-		s.time.Now = o.Now()
-	} else {
-		s.now(m)
-	}
+	s.clock.set(&s.time, &o, m)
 	if p.split == nil {
 		return p.event(s, o, m.Raw, out)
 	}
@@ -172,15 +165,28 @@ func (s *state) hollow(raw []byte) error {
 	return nil
 }
 
-// now keeps the clock's time for a while: it decides years only.
-func (s *state) now(m *parse.Message) {
-	if !m.Received.IsZero() {
-		s.time.Now = m.Received
-		return
+// clock knows what the text of a time does not say: the year and the zone. It asks the
+// wall clock now and then only, since that decides years.
+type clock struct {
+	left int
+	now  time.Time
+}
+
+func (k *clock) set(c *timeparse.Context, o *Options, m *parse.Message) {
+	c.Zone = o.Zone
+	if m.Origin != nil && m.Origin.Zone != nil {
+		c.Zone = m.Origin.Zone
 	}
-	if s.clock--; s.clock < 0 {
-		s.clock = 1000
-		s.time.Now = time.Now()
+	switch {
+	case o.Now != nil:
+		c.Now = o.Now()
+	case !m.Received.IsZero():
+		c.Now = m.Received
+	default:
+		if k.left--; k.left < 0 {
+			k.left, k.now = 1000, time.Now()
+		}
+		c.Now = k.now
 	}
 }
 

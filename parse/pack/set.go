@@ -207,8 +207,10 @@ type detector struct {
 }
 
 type candidate struct {
-	sig  *signature
-	pack int
+	sig    *signature
+	pack   int
+	lead   int    // slot of a JSON member that must be there, or -1
+	vendor string // the vendor that a CEF or LEEF header must have, if it is one
 }
 
 func (s *Set) detect() (*detector, error) {
@@ -253,9 +255,19 @@ func (s *Set) newDetector() (*detector, error) {
 				}
 				t.slot = slot
 			}
+			c := candidate{sig: &sg, pack: i, lead: -1}
+			for _, t := range sg.json {
+				if !t.absent {
+					c.lead = t.slot
+					break
+				}
+			}
+			if len(sg.cefPairs) == 1 && !strings.HasSuffix(sg.cefPairs[0].vendor, "*") {
+				c.vendor = sg.cefPairs[0].vendor
+			}
 			for cl := classText; cl <= classXML; cl++ {
 				if sg.class == classAny || sg.class == cl {
-					d.byClass[cl] = append(d.byClass[cl], candidate{&sg, i})
+					d.byClass[cl] = append(d.byClass[cl], c)
 				}
 			}
 		}
@@ -270,7 +282,18 @@ func (s *Set) newDetector() (*detector, error) {
 
 // find returns the number of the pack for the message in v, or -1.
 func (d *detector) find(v *view) int {
-	for _, c := range d.byClass[v.class] {
+	list := d.byClass[v.class]
+	if v.class == classJSON && len(list) > 0 {
+		v.readJSON()
+	}
+	for i := range list {
+		c := &list[i]
+		switch {
+		case c.lead >= 0 && (!v.jsonOK || v.frame.Slots[c.lead].IsZero()):
+			continue // cheap, and true of nearly all
+		case c.vendor != "" && (!v.readHeader() || string(v.vendor) != c.vendor):
+			continue
+		}
 		if c.sig.matches(v) {
 			return c.pack
 		}
@@ -298,6 +321,7 @@ type Auto struct {
 	opts     Options
 
 	view   view
+	clock  clock
 	states []*state
 	hinted map[string]*Parser
 }
@@ -331,7 +355,11 @@ func (a *Auto) Parse(m *parse.Message, out *parse.Events[parse.Record]) error {
 	if a.states[i] == nil {
 		a.states[i] = newState(p, a.opts)
 	}
-	return p.parse(a.states[i], a.opts, m, out)
+	s := a.states[i]
+	if a.view.headerRead {
+		s.syslogDone, s.syslogHeader = true, a.view.header
+	}
+	return p.parse(s, a.opts, m, out)
 }
 
 // Detect returns the number of the pack that recognises m, or -1.
@@ -339,6 +367,7 @@ func (a *Auto) Detect(m *parse.Message) int {
 	if a.view.reader == nil {
 		a.view.reader, a.view.slots = a.detector.tree.Reader(), a.detector.tree.Slots()
 	}
+	a.clock.set(&a.view.parser.Time, &a.opts, m)
 	a.view.reset(m.Raw)
 	return a.detector.find(&a.view)
 }
