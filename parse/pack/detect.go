@@ -26,7 +26,7 @@ type signature struct {
 	json      []jsonTest      // members of the object
 	cefPairs  []vendorProduct // vendor and product of the header
 	anyVendor bool
-	header    string           // any, none, rfc3164, rfc5424
+	header    string           // any, none, bare, rfc3164, rfc5424
 	pairs     int              // least number of key=value pairs
 	regex     []*regexp.Regexp // the last resort
 	rawRegex  []*regexp.Regexp // the same for the message with its header
@@ -146,10 +146,10 @@ func (c *compiler) signature(y *yaml.Node) (*signature, error) {
 	}
 	if n := y.Get("header"); n != nil {
 		switch n.Text {
-		case "any", "none", "rfc3164", "rfc5424":
+		case "any", "none", "bare", "rfc3164", "rfc5424":
 			sg.header = n.Text
 		default:
-			return nil, c.errorf(n, "header is any, none, rfc3164 or rfc5424, not %q", n.Text)
+			return nil, c.errorf(n, "header is any, none, bare, rfc3164 or rfc5424, not %q", n.Text)
 		}
 	}
 	if n := y.Get("pairs"); n != nil {
@@ -484,6 +484,8 @@ func (v *view) hasHeader(kind string) bool {
 		return v.header.HeaderLen > 0
 	case "none":
 		return v.header.HeaderLen == 0
+	case "bare":
+		return v.header.HeaderLen > 0 && !v.header.HasPriority
 	case "rfc5424":
 		return v.header.Version > 0
 	}

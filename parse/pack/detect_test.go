@@ -33,6 +33,7 @@ func TestSignatures(t *testing.T) {
 		{"columns: {separator: '|', 0: [h]}", []string{"h|1", "h"}, []string{"i|1"}},
 		{"{starts: x, header: any}", []string{"<13>Mar  2 09:15:04 h x: x"}, []string{"x"}},
 		{"{starts: x, header: none}", []string{"x"}, []string{"<13>Mar  2 09:15:04 h p: x"}},
+		{"{contains: x, header: bare}", []string{"Mar  2 09:15:04 h p: x", "2026-03-02T09:15:04Z h p[7]: x"}, []string{"<13>Mar  2 09:15:04 h p: x", "x"}},
 		{"{contains: x, header: rfc5424}", []string{"<13>1 2026-03-02T09:15:04Z h a - - - x"}, []string{"<13>Mar  2 09:15:04 h p: x", "x"}},
 		{"{contains: x, header: rfc3164}", []string{"<13>Mar  2 09:15:04 h p: x"}, []string{"<13>1 2026-03-02T09:15:04Z h a - - - x", "x"}},
 		{"pairs: 3", []string{"a=1 b=2 c=3", `a="x y" b=2 c=3`, "words a=1 b=2 c=3"}, []string{"a=1 b=2", "a b c", `a="b=2 c=3 d=4"`}},

@@ -173,7 +173,8 @@ Each signature is a mapping, all parts of which must hold for the payload behind
 	json: [key, a.b, 'key=value|other', 'key^=prefix', '!absent']
 	xml: ['text that it holds']
 	columns: {separator: ',', least: 20, most: 130, 3: [TRAFFIC, THREAT]}
-	header: any|none|rfc3164|rfc5424   the syslog header that the message has
+	header: any|none|bare|rfc3164|rfc5424   the syslog header that the message has; bare is one
+	    without a priority, as files have it
 	pairs: N       at least N words of the form key=value
 	regex: a linear-time regular expression, the last resort; raw_regex: for the message with its header
 

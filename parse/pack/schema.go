@@ -112,7 +112,7 @@ func JSONSchema() []byte {
 	}
 	definitions["step"] = object{"type": "object", "additionalProperties": false, "properties": described(stepKeys, step)}
 	signature := object{"type": "object", "additionalProperties": false, "properties": described(knownSignature(), object{
-		"header":  object{"enum": []string{"any", "none", "rfc3164", "rfc5424"}},
+		"header":  object{"enum": []string{"any", "none", "bare", "rfc3164", "rfc5424"}},
 		"pairs":   object{"type": "integer", "minimum": 1, "maximum": 100},
 		"columns": object{"type": "object"},
 	})}
