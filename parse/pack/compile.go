@@ -49,6 +49,9 @@ type use struct {
 const (
 	maxSlots = 4096
 	maxSteps = 20000
+	// maxLayers bounds the formats that are read, those of a group wherever it is used: each
+	// has a table of all native names.
+	maxLayers = 512
 )
 
 func (c *compiler) errorf(y *yaml.Node, format string, args ...any) error {

@@ -72,7 +72,9 @@ var layerKinds = []string{"syslog", "json", "cef", "leef", "kv", "csv", "xml", "
 // layer compiles one use of a kernel.
 func (c *compiler) layer(kind string, y *yaml.Node) (*layer, error) {
 	l := &layer{kind: kind, onError: "fail", y: y, line: c.place(y), number: c.program.layerCount, from: slotMessage}
-	c.program.layerCount++
+	if c.program.layerCount++; c.program.layerCount > maxLayers {
+		return nil, c.errorf(y, "more than %d formats are read; use fewer groups in groups", maxLayers)
+	}
 	if y.Kind == yaml.Null {
 		y = &yaml.Node{Kind: yaml.Map, Line: y.Line, Col: y.Col}
 	}

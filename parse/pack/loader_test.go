@@ -71,6 +71,7 @@ func TestLoadFaults(t *testing.T) {
 		{"steps:\n  - syslog: {hosts: none}\n", `key "hosts" is not known here; did you mean "host"?`},
 		{"steps:\n  - xml: {mode: tree}\n", `mode is generic or windows, not "tree"`},
 		{"steps:\n  - cef: {names: short}\n", `names is wire or long, not "short"`},
+		{"groups:\n  a: [{use: b}, {use: b}, {use: b}, {use: b}]\n  b: [{use: c}, {use: c}, {use: c}, {use: c}]\n  c: [{use: d}, {use: d}, {use: d}, {use: d}]\n  d: [{use: e}, {use: e}, {use: e}, {use: e}]\n  e: [{kv: {}}, {kv: {}}, {kv: {}}]\nsteps: [{use: a}]\n", "more than 512 formats"},
 		// text
 		{"steps:\n  - text: '<a'\n", "6:11: "},
 		{"steps:\n  - text: '<a:wrd>'\n", "6:11: "},
@@ -93,7 +94,7 @@ func TestLoadFaults(t *testing.T) {
 		{"detect: {contain: a}\nsteps: []\n", `5:10: key "contain" is not known here; did you mean "contains"?`},
 		{"detect: {contains: ''}\nsteps: []\n", "an empty text is everywhere"},
 		{"detect: {regex: '('}\nsteps: []\n", "5:17: "},
-		{"detect: {header: rfc1}\nsteps: []\n", "header is any, none, rfc3164 or rfc5424"},
+		{"detect: {header: rfc1}\nsteps: []\n", `not "rfc1"`},
 		{"detect: {pairs: 0}\nsteps: []\n", "pairs is the least number"},
 		{"detect: {columns: [a]}\nsteps: []\n", "columns is a mapping of column numbers"},
 		{"detect: {columns: {first: a}}\nsteps: []\n", "a column number from 0"},
