@@ -25,6 +25,7 @@ type signature struct {
 	apps      []string        // application name of the syslog header; * at the end is a prefix
 	json      []jsonTest      // members of the object
 	cefPairs  []vendorProduct // vendor and product of the header
+	ids       []int           // numbers of the texts of contains, any and not in a detector's literals
 	anyVendor bool
 	header    string           // any, none, bare, rfc3164, rfc5424
 	pairs     int              // least number of key=value pairs
@@ -250,9 +251,13 @@ type view struct {
 	at     int    // where a CEF or LEEF header begins
 	// headerRead: header is what the syslog layer would read of the raw message.
 	headerRead bool
-	payload    []byte
-	class      class
-	items      []json.Item
+
+	literals *literals
+	bits     []uint64 // which of them the payload holds, once it was searched
+	searched bool
+	payload  []byte
+	class    class
+	items    []json.Item
 
 	jsonDone, jsonOK bool
 	reader           *json.Reader
@@ -266,7 +271,7 @@ type view struct {
 }
 
 func (v *view) reset(raw []byte) {
-	v.raw, v.jsonDone, v.jsonOK, v.headerDone, v.headerRead = raw, false, false, false, false
+	v.raw, v.jsonDone, v.jsonOK, v.headerDone, v.headerRead, v.searched = raw, false, false, false, false, false
 	v.app = nil
 	p := trimSpaceAndBOM(raw)
 	if len(p) > 0 && (p[0] == '{' || p[0] == '[') && looksJSON(p) {
@@ -433,8 +438,8 @@ func (sg *signature) matches(v *view) bool {
 			}
 		}
 	}
-	for _, t := range sg.contains {
-		if !bytes.Contains(v.payload, t) {
+	for i, t := range sg.contains {
+		if !v.holds(t, sg.ids, i) {
 			return false
 		}
 	}
@@ -443,11 +448,19 @@ func (sg *signature) matches(v *view) bool {
 			return false
 		}
 	}
-	if len(sg.any) > 0 && !anyOf(v.payload, sg.any, bytes.Contains) {
-		return false
+	if len(sg.any) > 0 {
+		ok := false
+		for i, t := range sg.any {
+			if ok = v.holds(t, sg.ids, len(sg.contains)+i); ok {
+				break
+			}
+		}
+		if !ok {
+			return false
+		}
 	}
-	for _, t := range sg.not {
-		if bytes.Contains(v.payload, t) {
+	for i, t := range sg.not {
+		if v.holds(t, sg.ids, len(sg.contains)+len(sg.any)+i) {
 			return false
 		}
 	}
@@ -532,6 +545,20 @@ func isKeyWord(b []byte) bool {
 		}
 	}
 	return true
+}
+
+// holds reports whether the payload holds text, whose number in the literals is ids[i]
+// if it has one.
+func (v *view) holds(text []byte, ids []int, i int) bool {
+	if i >= len(ids) || ids[i] < 0 {
+		return bytes.Contains(v.payload, text)
+	}
+	if !v.searched {
+		v.searched = true
+		clear(v.bits)
+		v.literals.find(v.payload, v.bits)
+	}
+	return v.bits[ids[i]>>6]&(1<<(ids[i]&63)) != 0
 }
 
 func anyOf(b []byte, list [][]byte, test func(a, b []byte) bool) bool {

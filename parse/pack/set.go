@@ -200,8 +200,9 @@ func (s *Set) Pack(name string) (*Pack, error) {
 
 // detector chooses the pack of a message.
 type detector struct {
-	packs []*entry // in the order in which they are tried
-	tree  *json.Tree
+	packs    []*entry // in the order in which they are tried
+	tree     *json.Tree
+	literals *literals
 	// By class: the signatures that can hold for it, with their pack, in order.
 	byClass [classXML + 1][]candidate
 }
@@ -240,6 +241,8 @@ func (s *Set) newDetector() (*detector, error) {
 	d := &detector{}
 	slots := map[string]int{}
 	var paths []json.Path
+	var sigs []*signature
+	var texts []string
 	for i, f := range all {
 		d.packs = append(d.packs, f.entry)
 		for _, orig := range f.sigs {
@@ -255,6 +258,12 @@ func (s *Set) newDetector() (*detector, error) {
 				}
 				t.slot = slot
 			}
+			for _, list := range [][][]byte{sg.contains, sg.any, sg.not} {
+				for _, t := range list {
+					texts = append(texts, string(t))
+				}
+			}
+			sigs = append(sigs, &sg)
 			c := candidate{sig: &sg, pack: i, lead: -1}
 			for _, t := range sg.json {
 				if !t.absent {
@@ -266,9 +275,23 @@ func (s *Set) newDetector() (*detector, error) {
 				c.vendor = sg.cefPairs[0].vendor
 			}
 			for cl := classText; cl <= classXML; cl++ {
-				if sg.class == classAny || sg.class == cl {
+				// Texts alone tell nothing about a CEF or LEEF event or a JSON object: their
+				// values may hold anything.
+				if sg.class == cl || sg.class == classAny && (cl == classText || cl == classXML) {
 					d.byClass[cl] = append(d.byClass[cl], c)
 				}
+			}
+		}
+	}
+	d.literals = newLiterals(texts)
+	for _, sg := range sigs {
+		for _, list := range [][][]byte{sg.contains, sg.any, sg.not} {
+			for _, t := range list {
+				id, ok := d.literals.ids[string(t)]
+				if !ok {
+					id = -1
+				}
+				sg.ids = append(sg.ids, id)
 			}
 		}
 	}
@@ -366,6 +389,8 @@ func (a *Auto) Parse(m *parse.Message, out *parse.Events[parse.Record]) error {
 func (a *Auto) Detect(m *parse.Message) int {
 	if a.view.reader == nil {
 		a.view.reader, a.view.slots = a.detector.tree.Reader(), a.detector.tree.Slots()
+		a.view.literals = a.detector.literals
+		a.view.bits = make([]uint64, (len(a.detector.literals.ids)+63)/64)
 	}
 	a.clock.set(&a.view.parser.Time, &a.opts, m)
 	a.view.reset(m.Raw)
