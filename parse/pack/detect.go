@@ -166,6 +166,9 @@ func (c *compiler) signature(y *yaml.Node) (*signature, error) {
 	if sg.rawRegex, err = c.regexes(y.Get("raw_regex")); err != nil {
 		return nil, err
 	}
+	if sg.class == classAny && len(sg.prefixes) > 0 {
+		sg.class = classOf(sg.prefixes)
+	}
 	if n := y.Get("columns"); n != nil {
 		if err := c.columnTests(sg, n); err != nil {
 			return nil, err
@@ -489,6 +492,35 @@ func (sg *signature) matches(v *view) bool {
 		}
 	}
 	return true
+}
+
+// classOf is the class of payloads that begin with any of the given texts.
+func classOf(prefixes [][]byte) class {
+	found := classAny
+	for i, p := range prefixes {
+		c := classAny
+		switch {
+		case p[0] == '{' || p[0] == '[' && len(p) > 1 && p[1] == '{':
+			c = classJSON
+		case p[0] == '<':
+			c = classXML
+		}
+		if i > 0 && c != found {
+			return classAny
+		}
+		found = c
+	}
+	return found
+}
+
+// beginsJSON reports whether a prefix is the beginning of a JSON text.
+func (sg *signature) beginsJSON() bool {
+	for _, p := range sg.prefixes {
+		if p[0] == '{' || p[0] == '[' {
+			return true
+		}
+	}
+	return false
 }
 
 func (v *view) hasHeader(kind string) bool {

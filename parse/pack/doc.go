@@ -75,7 +75,7 @@ event.kind (event), event.module, event.dataset and ecs.version are set on every
 A step is a mapping with any of these keys, done in this order:
 
 	when: condition       the step is for events that meet it; else: steps for the others
-	syslog, json, cef, leef, kv, csv, xml, members: options   read a format (one in each step)
+	syslog, json, cef, leef, kv, csv, xml, members, outline: options   read a format (one in each step)
 	text: patterns        match free text
 	lookup: {table: t, key: expression}    set the columns of the row as fields
 	set: {field: constant}
@@ -119,6 +119,10 @@ Formats and the native names that they give:
 	        an array of objects that are a name and its value each: the name is Parameters.NAME and
 	        the value the first of the listed members that it has. Without value: Parameters.NAME.MEMBER
 	        for every other member. Skips what is no such array (on_error: skip)
+	outline: {from: Message, names: TABLE, as: PREFIX}
+	        a text for people with labelled values, perhaps below headings: the row Subject.Account Name: SubjectUserName
+	        of the table gives the value with that label below that heading as SubjectUserName, a row without
+	        heading that of the label anywhere. What a slot holds already stays. Skips a text with none of the labels
 	xml:    {mode: windows}  provider_name, event_id, event_data.NAME, ...; {mode: generic}: element paths
 
 With as: in, the names of a layer are in.NAME. Names starting with _ are temporaries: set by

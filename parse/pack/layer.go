@@ -16,6 +16,7 @@ import (
 	"github.com/penstock-dev/penstock/parse/kernel/json"
 	"github.com/penstock-dev/penstock/parse/kernel/kv"
 	"github.com/penstock-dev/penstock/parse/kernel/leef"
+	"github.com/penstock-dev/penstock/parse/kernel/outline"
 	"github.com/penstock-dev/penstock/parse/kernel/syslog"
 	"github.com/penstock-dev/penstock/parse/kernel/xml"
 )
@@ -48,6 +49,7 @@ type layer struct {
 	strip      []string          // CEF: prefixes that extension keys may have
 	member     string            // members: the member that names a value
 	values     []string          // members: those that may hold it
+	outline    *outline.Outline
 	wanted     func(name string) (native string, ok bool)
 }
 
@@ -64,10 +66,12 @@ type layerState struct {
 	cefH   cef.Header
 	leefH  leef.Header
 	xml    *xml.Reader
+
+	outline *outline.Reader
 }
 
 // layerKinds are the kernels by their names in packs.
-var layerKinds = []string{"syslog", "json", "cef", "leef", "kv", "csv", "xml", "members"}
+var layerKinds = []string{"syslog", "json", "cef", "leef", "kv", "csv", "xml", "members", "outline"}
 
 // layer compiles one use of a kernel.
 func (c *compiler) layer(kind string, y *yaml.Node) (*layer, error) {
@@ -116,6 +120,8 @@ func (c *compiler) layer(kind string, y *yaml.Node) (*layer, error) {
 		err = c.xmlLayer(l, y, common)
 	case "members":
 		err = c.membersLayer(l, y, common)
+	case "outline":
+		err = c.outlineLayer(l, y, common)
 	}
 	return l, err
 }
@@ -595,6 +601,9 @@ func (s *state) readStructured(m *syslog.Message, l *layer, st *layerState) erro
 // finish makes the lookups of key-based layers, now that all native names are known.
 func (c *compiler) finishLayers() error {
 	for _, l := range c.keyed {
+		if l.kind == "outline" { // knows its names already
+			continue
+		}
 		var names []string
 		var slots []int
 		for i, name := range c.names {
@@ -750,6 +759,8 @@ func (p *Pack) newLayerStates() []layerState {
 			st.xml = l.xml.Clone()
 		case "members":
 			st.keys = l.keys.Clone()
+		case "outline":
+			st.outline = l.outline.Reader()
 		}
 	}
 	return states

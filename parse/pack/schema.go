@@ -177,6 +177,7 @@ var layerDocs = map[string]string{
 	"csv":     "Reads one delimited row.",
 	"xml":     "Reads XML, or a Windows event with mode: windows.",
 	"members": "Reads an array of names and values.",
+	"outline": "Reads labelled values below headings, out of a text for people.",
 }
 
 func filterList() string {

@@ -277,7 +277,7 @@ func (s *Set) newDetector() (*detector, error) {
 			for cl := classText; cl <= classXML; cl++ {
 				// Texts alone tell nothing about a CEF or LEEF event or a JSON object: their
 				// values may hold anything.
-				if sg.class == cl || sg.class == classAny && (cl == classText || cl == classXML) {
+				if sg.class == cl || sg.class == classAny && (cl == classText || cl == classXML || cl == classJSON && sg.beginsJSON()) {
 					d.byClass[cl] = append(d.byClass[cl], c)
 				}
 			}
