@@ -30,7 +30,7 @@ steps:
 		`{"text":"Changed.\n\nSubject:\n\tName:\tann\n\nTarget:\n\tName:\tbob\n\tReason:\tx"}`: `"user":{"name":"ann","target":{"name":"bob"}}`,
 		`{"text":"Sujet:\n\tNom:\tann"}`:                             `"user":{"name":"ann"}`,
 		`{"text":"Subject:\n\tName:\tann","data":{"subject":"eve"}}`: `"user":{"name":"eve"}`,
-		`{"text":"Target:\n\tReason:\tx"}`:                           `"events":{"text":"Target:\n\tReason:\tx","data":{"why":"x"}}`,
+		`{"text":"Target:\n\tReason:\tx"}`:                           `"events":{"data":{"why":"x"},"text":"Target:\n\tReason:\tx"}`,
 		`{"text":"nothing of it"}`:                                   `{"acme":{"events":{"text":"nothing of it"}},"ecs":{"version":"9.4.0"},"event":{"dataset":"acme.events","kind":"event","module":"acme"}}`,
 	} {
 		if got := encode(t, src, in); !strings.Contains(got, want) {
@@ -38,7 +38,7 @@ steps:
 		}
 	}
 	for old, bad := range map[string]string{
-		"names: labels": "names: label", "why": `""`, "Reason: why": "Re.as.: why", "default: null": "default: null\n    fold: true",
+		"names: labels": "names: label", "why": `""`, "default: null": "default: null\n    fold: true",
 		"      Reason: why": "      Reason: why\n      .x: why",
 	} {
 		if _, err := Compile("pack.yaml", []byte(strings.Replace(src, old, bad, 1))); !IsPackError(err) {
