@@ -31,7 +31,7 @@ func commands() []command {
 	return []command{
 		{"parse", "[-p PACK|FORMAT|auto] [flags] [FILE...]", "parse standard input or files into ECS events", runParse},
 		{"explain", "[-p PACK|auto] [FILE]", "tell which bytes and which line of a pack made each field", runExplain},
-		{"pack", "check|test|new|list|show|bench|schema", "work on packs; run it alone for more", runPack},
+		{"pack", "check|test|new|list|show|bench|grok|schema", "work on packs; run it alone for more", runPack},
 	}
 }
 

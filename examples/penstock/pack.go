@@ -18,6 +18,7 @@ import (
 	"github.com/penstock-dev/penstock/parse"
 	"github.com/penstock-dev/penstock/parse/pack"
 	"github.com/penstock-dev/penstock/parse/pack/draft"
+	"github.com/penstock-dev/penstock/parse/pack/grok"
 	"github.com/penstock-dev/penstock/parse/parsetest"
 )
 
@@ -29,6 +30,7 @@ func packCommands() []command {
 		{"pack list", "[-packs DIR]", "list the packs", runPackList},
 		{"pack show", "[-packs DIR] NAME|DIR", "tell what a pack is and which fields it sets", runPackShow},
 		{"pack bench", "[-packs DIR] [-time D] NAME|DIR [FILE...]", "measure how fast a pack parses and encodes", runPackBench},
+		{"pack grok", "PATTERN", "turn a Logstash grok pattern into a text pattern, or where that cannot be into a regular expression", runPackGrok},
 		{"pack schema", "", "write the JSON Schema of pack.yaml, for editors", runPackSchema},
 	}
 }
@@ -452,6 +454,25 @@ func runPackBench(_ context.Context, args []string, std stdio) error {
 			float64(after.Mallocs-before.Mallocs)/float64(rounds*len(records)), len(records), events/rounds, failed/rounds)
 	}
 	return nil
+}
+
+func runPackGrok(_ context.Context, args []string, std stdio) error {
+	rest, err := arguments("pack grok", "PATTERN", std, args, 1, 1, nil)
+	if err != nil {
+		return err
+	}
+	p, err := grok.Import(rest[0])
+	if err == nil {
+		_, err = fmt.Fprintln(std.out, p)
+		return err
+	}
+	re, reErr := grok.Regex(rest[0])
+	if reErr != nil {
+		return err
+	}
+	fmt.Fprintf(std.err, "penstock pack grok: %v; as a regular expression, the last resort, it is\n", err)
+	_, err = fmt.Fprintln(std.out, re)
+	return err
 }
 
 func runPackSchema(_ context.Context, args []string, std stdio) error {

@@ -77,6 +77,9 @@ func TestPackCommands(t *testing.T) {
 	step("wrong command", 2, "", []string{`"chek" is no command`}, "pack", "chek")
 	step("no folder", 2, "", []string{"usage: penstock pack check DIR..."}, "pack", "check")
 
+	step("grok", 0, "", []string{"<a:ip> <b:rest>\n"}, "pack", "grok", "%{IP:a} %{GREEDYDATA:b}")
+	step("grok by regex", 0, "", []string{`(?P<a>[0-9a-fA-F:.]+)[^x]`, "the last resort"}, "pack", "grok", "%{IP:a}[^x]")
+	step("grok unknown", 1, "", []string{"NOPE is not known"}, "pack", "grok", "%{NOPE}")
 	var schema struct{ Title string }
 	if err := json.Unmarshal([]byte(step("schema", 0, "", nil, "pack", "schema")), &schema); err != nil || schema.Title == "" {
 		t.Errorf("schema: %v", err)
