@@ -439,7 +439,7 @@ func runLEEF(s *state, l *layer, text []byte) error {
 var syslogParts = []string{"hostname", "appname", "procid", "msgid", "priority", "facility", "severity", "time", "sequence", "uptime", "level", "header"}
 
 func (c *compiler) syslogLayer(l *layer, y *yaml.Node, common []string) error {
-	if err := c.known(y, append(common, "host", "relayed", "time", "required")...); err != nil {
+	if err := c.known(y, append(common, "host", "relayed", "time", "required", "params")...); err != nil {
 		return err
 	}
 	for _, n := range syslogParts {
@@ -462,7 +462,11 @@ func (c *compiler) syslogLayer(l *layer, y *yaml.Node, common []string) error {
 	relayed := y.Get("relayed") == nil || y.Get("relayed").Text == "true"
 	setTime := y.Get("time") == nil || y.Get("time").Text == "true"
 	required := y.Get("required") != nil && y.Get("required").Text == "true"
-	l.wanted = func(name string) (string, bool) { return strings.CutPrefix(name, "sd.") }
+	params := "sd"
+	if n := y.Get("params"); n != nil {
+		params = n.Text
+	}
+	l.wanted = func(name string) (string, bool) { return strings.CutPrefix(name, params+".") }
 	c.keyed = append(c.keyed, l)
 	l.run = func(s *state, l *layer, text []byte) error {
 		st := &s.layers[l.number]

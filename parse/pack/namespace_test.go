@@ -54,3 +54,23 @@ steps:
 		t.Errorf("got %s\nwant %s", got, want)
 	}
 }
+
+func TestSyslogParams(t *testing.T) {
+	const src = `
+name: acme.events
+vendor: Acme
+product: Events
+version: 1.0.0
+steps:
+  - syslog: {params: data}
+  - map:
+      event.code: data.EventID
+      user.name: data.User
+`
+	got := encode(t, src, `<14>1 2026-03-01T10:00:00Z host app 4 - [x@1 EventID="7" User="ann" X="1"] text`)
+	for _, want := range []string{`"code":"7"`, `"user":{"name":"ann"}`, `"x@1_X":"1"`} {
+		if !strings.Contains(got, want) {
+			t.Errorf("%s is not in %s", want, got)
+		}
+	}
+}
