@@ -103,8 +103,8 @@ func (f *found) write(name string) []byte {
 		if f.separator == '\t' {
 			sep = "tab"
 		}
-		if f.headline != "" {
-			line("  - when: message == %s", quote(expressionText(f.headline)))
+		if f.headline != "" && printable(strings.ReplaceAll(f.headline, "\t", "")) {
+			line("  - when: %s", quote("message == "+expressionText(f.headline)))
 			line("    drop: true  # the row of names")
 		}
 		line("  - csv:")

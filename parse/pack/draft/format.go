@@ -60,6 +60,9 @@ func takeApart(lines [][]byte) []*sample {
 		if line[0] != '{' && line[0] != '[' && p.Parse(line, &m) == nil && m.HeaderLen > 0 {
 			s.header, s.app, s.payload = true, string(m.AppName), bytes.TrimSpace(m.Payload)
 		}
+		if len(s.payload) == 0 {
+			continue // a header alone
+		}
 		out = append(out, s)
 	}
 	return out
@@ -74,6 +77,8 @@ func detect(lines [][]byte) *found {
 	f := &found{samples: takeApart(lines)}
 	f.header = slices.ContainsFunc(f.samples, func(s *sample) bool { return s.header })
 	switch {
+	case len(f.samples) == 0:
+		f.format = "text"
 	case all(f.samples, func(s *sample) bool { return cef.Find(s.payload) >= 0 }):
 		f.format = "cef"
 		f.readCEF()
