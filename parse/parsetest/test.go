@@ -120,19 +120,25 @@ func FuzzPack(f *testing.F, p *pack.Pack, dir string) {
 // FuzzParser is FuzzPack for a Parser in Go.
 func FuzzParser(f *testing.F, p parse.Parser[parse.Record], dir string) {
 	f.Helper()
-	s, err := newSuite("fuzz", nil, p, dir, Options{})
+	records, err := Records(os.DirFS(dir))
 	if err != nil {
 		f.Fatal(err)
 	}
-	for i := range s.records {
-		f.Add(slices.Clone(s.records[i].Raw))
-	}
-	seasoned := s.worker()
-	for i := range s.records {
-		seasoned.answer(s.records[i].Raw)
+	FuzzRecords(f, p, records)
+}
+
+// FuzzRecords is FuzzParser with seeds from wherever the caller has them, such as the
+// folders of many packs.
+func FuzzRecords(f *testing.F, p parse.Parser[parse.Record], records []Record) {
+	f.Helper()
+	newParser := func() parse.Parser[parse.Record] { return parse.ForWorker(p) }
+	seasoned := (&suite{newParser: newParser}).worker()
+	for i := range records {
+		f.Add(slices.Clone(records[i].Raw))
+		seasoned.answer(records[i].Raw)
 	}
 	f.Fuzz(func(t *testing.T, raw []byte) {
-		s := &suite{newParser: s.newParser, report: &Report{}, check: "fuzz"}
+		s := &suite{newParser: newParser, report: &Report{}, check: "fuzz"}
 		a := s.worker().answer(raw)
 		s.strictAnswer(a, func() string { return "the input" })
 		if b := seasoned.answer(raw); !a.equal(b) {

@@ -23,7 +23,11 @@ var update = flag.Bool("update", false, "write the golden files anew")
 
 // ties are the packs that detection may find for another pack's samples: their products
 // write the same bytes, and the pack that it finds says so in its notes.
-var ties = map[string][]string{}
+var ties = map[string][]string{
+	// The combined access log.
+	"apache.access": {"nginx.access"},
+	"nginx.access":  {"apache.access"},
+}
 
 // maxAllocs are the packs that need more allocations an event than others, and why.
 var maxAllocs = map[string]float64{}
@@ -58,6 +62,29 @@ func TestPacks(t *testing.T) {
 			parsetest.Pack(t, p, name, o)
 		})
 	}
+}
+
+// Any bytes, through whichever pack takes them for its own, give an answer.
+func FuzzAuto(f *testing.F) {
+	set := packs(f)
+	auto, err := set.Auto(pack.Options{Now: func() time.Time { return parsetest.Now }})
+	if err != nil {
+		f.Fatal(err)
+	}
+	var seeds []parsetest.Record
+	for _, name := range set.Names() {
+		records, err := parsetest.Records(os.DirFS(name))
+		if err != nil {
+			continue // TestComplete tells
+		}
+		seen := map[string]int{}
+		for _, r := range records {
+			if seen[r.File]++; seen[r.File] <= 5 && len(r.Raw) <= 4<<10 {
+				seeds = append(seeds, r)
+			}
+		}
+	}
+	parsetest.FuzzRecords(f, auto, seeds)
 }
 
 // missing lists what a pack should have and does not.
