@@ -184,5 +184,23 @@ Each signature is a mapping, all parts of which must hold for the payload behind
 	regex: a linear-time regular expression, the last resort; raw_regex: for the message with its header
 
 Make signatures exact: a message must never go to the wrong vendor's pack.
+
+# Overlays
+
+A site changes a shipped pack in a file of its own, see Overlay: fields, lookup rows,
+signatures and steps before and after those of the pack. LoadWith, CompileWith and
+Set.AddOverlay apply it; faults are reported at their place in the overlay.
+
+# Tools
+
+Explain tells for each field of an event which bytes of the message and which line of the
+pack made it. JSONSchema, which also stands in pack.schema.json, lets editors complete and check a
+pack: begin the file with
+
+	# yaml-language-server: $schema=pack.schema.json
+
+Package parse/parsetest tries a pack on its samples, parse/pack/draft writes the first
+version of one from sample lines, parse/pack/grok turns grok patterns into text patterns; all
+are commands of examples/penstock, too.
 */
 package pack
