@@ -22,8 +22,8 @@ type Options struct {
 	Zone *time.Location
 	// ECSOnly leaves out what has no ECS field: it is neither kept nor encoded.
 	ECSOnly bool
-	// Original keeps the raw message in event.original; one that is not UTF-8 is kept
-	// in base64 with event.original_encoding... see keepOriginal.
+	// Original keeps the raw message in event.original. One that is not UTF-8 stands
+	// there in base64 behind the marker "base64:".
 	Original bool
 }
 
