@@ -122,6 +122,7 @@ func TestFilterValues(t *testing.T) {
 		{`"a@b.example" | mail_name`, "a"}, {`"a" | mail_name`, "a"}, {`"a@b.example" | mail_domain`, "b.example"}, {`"a" | mail_domain`, none},
 		{`"C:\x\y.exe" | basename`, "y.exe"}, {`"/usr/bin/id" | basename`, "id"}, {`"id" | basename`, "id"}, {`"/x/" | basename`, none},
 		{`"%41b%20" | percent_decode`, "Ab "}, {`"100%" | percent_decode`, "100%"}, {`"6162" | hex_decode`, "ab"}, {`"61006200" | hex_decode`, "a b"}, {`"zz" | hex_decode`, "zz"}, {`"ff" | hex_decode`, "ff"},
+		{`"2F62696E00" | audit_hex`, "/bin"}, {`"6100622F" | audit_hex`, "a b/"}, {`"2f" | audit_hex`, "2f"}, {`"FF" | audit_hex`, "FF"}, {`a | audit_hex`, "x"},
 		{`"YWI=" | base64_decode`, "ab"}, {`"%%" | base64_decode`, failed}, {`"/w==" | base64_decode`, failed},
 		{`n | flags(bits)`, "[one, four]"}, {`"0x2" | flags(bits)`, "[two]"}, {`8 | flags(bits)`, none}, {`a | flags(bits)`, failed}, {`"0x8000000000000004" | flags(bits)`, "[four]"}, {`"010" | flags(bits)`, "[two]"},
 		{`arr | pick("Name", "b")`, "2"}, {`arr | pick("Name", "A", "Name")`, "A"}, {`arr | pick("Name", "C")`, none}, {`a | pick("Name", "A")`, none},

@@ -19,6 +19,7 @@ import (
 	"github.com/penstock-dev/penstock/normalize"
 	"github.com/penstock-dev/penstock/parse"
 	"github.com/penstock-dev/penstock/parse/kernel/json"
+	"github.com/penstock-dev/penstock/parse/kernel/kv"
 )
 
 // filterFunc changes a value that is present. ok false means that the value is not
@@ -226,6 +227,25 @@ func filters() map[string]filterSpec {
 			}
 			return parse.BytesValue(s.frame.Text.Copy(d)), true
 		})},
+		"audit_hex": {doc: "a text that auditd wrote in hexadecimal, as it does with blanks and quotes; a quoted value or any other as it is",
+			make: plain(func(s *state, v parse.Value) (parse.Value, bool) {
+				if v.Flags()&parse.Quoted != 0 {
+					return v, true
+				}
+				s.scratch = s.scratch[:0]
+				d, ok := kv.AppendHex(s.scratch, s.text(v))
+				d = bytes.TrimRight(d, "\x00")
+				if !ok || len(d) == 0 || !utf8.Valid(d) {
+					return v, true
+				}
+				s.scratch = d
+				for i, ch := range d { // between arguments
+					if ch == 0 {
+						d[i] = ' '
+					}
+				}
+				return parse.BytesValue(s.frame.Text.Copy(d)), true
+			})},
 		"base64_decode": {doc: "base64 to the text it stands for, if that is UTF-8", make: plain(func(s *state, v parse.Value) (parse.Value, bool) {
 			d, err := base64.StdEncoding.DecodeString(string(s.text(v)))
 			if err != nil || !utf8.Valid(d) {
