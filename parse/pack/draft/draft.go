@@ -129,7 +129,7 @@ func (f *found) write(name string) []byte {
 		line("    set: {event.category: network}")
 	}
 	if action != "" {
-		line("    lookup: {table: action, key: %s | lower}", action)
+		line("    lookup: {table: action, key: %s}", quote(action+" | lower"))
 	}
 	if len(entries) > 0 {
 		line("    map:")

@@ -46,7 +46,7 @@ func Example() {
 	//   - syslog: {}
 	//   - kv: {}
 	//     set: {event.category: network}
-	//     lookup: {table: action, key: action | lower}
+	//     lookup: {table: action, key: 'action | lower'}
 	//     map:
 	//       source.ip: src
 	//       destination.ip: dst
@@ -70,7 +70,7 @@ func TestDraft(t *testing.T) {
 			"LEEF:1.0|Acme|Wall|1|100|src=192.0.2.1\tdstPort=443\tusrName=bob",
 		}, []string{`"port":443`}},
 		{"json", "json", []string{
-			`{"eventTime":"2026-03-02T09:15:04Z","actor":{"email":"a@example.com"},"client.ip":"192.0.2.1","odd key":1,"in":5}`,
+			`{"x":{"event.action":"deny"},"eventTime":"2026-03-02T09:15:04Z","actor":{"email":"a@example.com"},"client.ip":"192.0.2.1","odd key":1,"in":5}`,
 			`{"eventTime":"2026-03-02T09:15:05Z","actor":{"email":"b@example.com"},"client.ip":"192.0.2.2","nested":[{"a":1}]}`,
 		}, []string{`"@timestamp":"2026-03-02T09:15:04.000Z"`, `"ip":"192.0.2.2"`}},
 		{"kv with commas", "kv", []string{"time=2026-03-02 09:15:04, user=bob, status=ok, sip=192.0.2.1"}, []string{`"ip":"192.0.2.1"`}},
