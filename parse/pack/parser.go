@@ -58,6 +58,7 @@ type splitter struct {
 	json     json.SplitOptions
 	keys     [][]byte // of wrappers, with the quote behind them
 	envelope int      // slot for the object around an element's array; -1: not wanted
+	lines    bool     // a message may be several values, one after the other
 }
 
 // mayHold reports whether the object b can be a wrapper at all: most messages hold one
@@ -72,7 +73,7 @@ func (sp *splitter) mayHold(b []byte) bool {
 }
 
 func (c *compiler) splitter(y *yaml.Node) (*splitter, error) {
-	if err := c.known(y, "json", "envelope"); err != nil {
+	if err := c.known(y, "json", "envelope", "lines"); err != nil {
 		return nil, err
 	}
 	sp := &splitter{envelope: -1}
@@ -83,7 +84,10 @@ func (c *compiler) splitter(y *yaml.Node) (*splitter, error) {
 	if err != nil {
 		return nil, err
 	}
-	sp.json = json.SplitOptions{Wrappers: wrappers, AnyEnvelope: true, Framed: true}
+	if n := y.Get("lines"); n != nil {
+		sp.lines = n.Text == "true"
+	}
+	sp.json = json.SplitOptions{Wrappers: wrappers, AnyEnvelope: true, Framed: !sp.lines}
 	for _, w := range wrappers {
 		sp.keys = append(sp.keys, append([]byte(w), '"'))
 	}
@@ -101,7 +105,7 @@ func (p *Pack) parse(s *state, o Options, m *parse.Message, out *parse.Events[pa
 	if len(raw) == 0 || (raw[0] != '{' && raw[0] != '[') {
 		return p.event(s, o, m.Raw, out)
 	}
-	if raw[0] == '{' && !p.split.mayHold(raw) {
+	if raw[0] == '{' && !p.split.mayHold(raw) && !(p.split.lines && bytes.IndexByte(raw, '\n') >= 0) {
 		return p.event(s, o, raw, out)
 	}
 	s.items = json.AppendItems(s.items[:0], raw, &p.split.json)

@@ -111,3 +111,40 @@ steps:
 		}
 	}
 }
+
+func TestSplitLines(t *testing.T) {
+	p, err := Compile("pack.yaml", []byte(`
+name: acme.audit
+vendor: Acme
+product: Audit
+version: 1.0.0
+split: {json: [events], lines: true}
+steps:
+  - json: {}
+    map: {event.action: a}
+`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := p.Parser(Options{}).Worker()
+	for in, want := range map[string]string{
+		`{"a":"x"}`:                                   "x",
+		"{\n  \"a\": \"x\"\n}\n":                      "x",
+		"{\"a\":\"x\"}\n{\"a\":\"y\"}\n":              "xy",
+		"{\"events\":[{\"a\":\"x\"}]}\n{\"a\":\"y\"}": "xy",
+	} {
+		var out parse.Events[parse.Record]
+		if err := w.Parse(&parse.Message{Raw: []byte(in)}, &out); err != nil {
+			t.Errorf("%s: %v", in, err)
+			continue
+		}
+		got := ""
+		for _, r := range out.All() {
+			k, _ := r.Lookup("event.action")
+			got += r.Get(k).Str()
+		}
+		if got != want {
+			t.Errorf("%s: %q, want %q", in, got, want)
+		}
+	}
+}
