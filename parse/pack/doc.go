@@ -62,7 +62,9 @@ already. What a lossy filter, a lookup or a condition read is kept too.
 	            whether a JSON path is written flat or as objects; what stands in front of
 	            the colon is the fastest. For formats whose writers agree on nothing
 	wrappers    [event, data]: objects whose members spellings find as if they stood outside
-	nulls, lookups, groups, set, steps, required
+	lookups     a row's key 'a|b' stands for both, 'abc*' and '*abc' for what begins or ends so
+	            and has no row of its own (the longest counts); fold: true, letter case aside
+	nulls, groups, set, steps, required
 	derive      {address: false, community_id: false, related: false, url: false, file: false,
 	            duration: false} switches off what is derived from other fields: source.address
 	            from source.ip, network.community_id, related.*, the parts of url.original and

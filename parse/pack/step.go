@@ -92,8 +92,12 @@ func (l *lookupStep) block(s *state, key parse.Value) *parse.Block {
 	if l.blocks == nil || !present(key) {
 		return nil
 	}
-	if b, ok := l.blocks[string(l.table.fold(s, s.text(key)))]; ok {
+	k := l.table.fold(s, s.text(key))
+	if b, ok := l.blocks[string(k)]; ok {
 		return b
+	}
+	if star := l.table.star(k); star != "" {
+		return l.blocks[star]
 	}
 	return l.fallback
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/csv"
 	"io/fs"
 	"path"
+	"sort"
 	"strings"
 
 	"github.com/penstock-dev/penstock/internal/yaml"
@@ -20,6 +21,14 @@ type table struct {
 	anyCase  bool          // letter case of keys does not matter
 	y        *yaml.Node
 	fromFile bool // its values are text that may need converting
+	stars    []starRow
+}
+
+// starRow is a row for every key that begins, or ends, with a text.
+type starRow struct {
+	affix  string
+	suffix bool
+	key    string // of the row, with its star
 }
 
 const (
@@ -56,7 +65,29 @@ func (t *table) find(s *state, v parse.Value) []parse.Value {
 	if row, ok := t.rows[string(b)]; ok {
 		return row
 	}
+	if k := t.star(b); k != "" {
+		return t.rows[k]
+	}
 	return t.fallback
+}
+
+// star returns the key of the first row with a star that fits a key of which there is no
+// row of its own, or "".
+func (t *table) star(key []byte) string {
+	for i := range t.stars {
+		r := &t.stars[i]
+		if len(key) < len(r.affix) {
+			continue
+		}
+		part := key[:len(r.affix)]
+		if r.suffix {
+			part = key[len(key)-len(r.affix):]
+		}
+		if string(part) == r.affix {
+			return r.key
+		}
+	}
+	return ""
 }
 
 func (t *table) column(c *compiler, y *yaml.Node, name string, at int) (int, error) {
@@ -133,6 +164,12 @@ func (c *compiler) loadTable(name string, y *yaml.Node) (*table, error) {
 	if len(t.rows) == 0 {
 		return nil, c.errorf(y, "table %s has no rows", name)
 	}
+	sort.SliceStable(t.stars, func(i, j int) bool { // the longest text wins, a beginning before an end
+		if a, b := t.stars[i], t.stars[j]; len(a.affix) != len(b.affix) {
+			return len(a.affix) > len(b.affix)
+		}
+		return !t.stars[i].suffix && t.stars[j].suffix
+	})
 	d := y.Get("default")
 	switch {
 	case d == nil:
@@ -165,6 +202,17 @@ func (c *compiler) tableRow(t *table, key, y *yaml.Node) error {
 			return c.errorf(key, "key %q of table %s again", k, t.name)
 		}
 		t.rows[k] = row
+		if len(k) < 2 || k[0] != '*' && k[len(k)-1] != '*' {
+			continue
+		}
+		r := starRow{affix: strings.TrimSuffix(k, "*"), key: k}
+		if k[0] == '*' {
+			r.affix, r.suffix = k[1:], true
+		}
+		if strings.Contains(r.affix, "*") {
+			return c.errorf(key, "key %q of table %s: a star stands for the rest at one end only", k, t.name)
+		}
+		t.stars = append(t.stars, r)
 	}
 	return nil
 }
