@@ -5,7 +5,6 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"math"
-	"net/url"
 	"regexp"
 	"sort"
 	"strconv"
@@ -208,11 +207,26 @@ func filters() map[string]filterSpec {
 			return b[bytes.LastIndexAny(b, `/\`)+1:]
 		}))},
 		"percent_decode": {doc: "%41 to A", make: plain(textFilter(func(s *state, b []byte) []byte {
-			t, err := url.PathUnescape(string(b))
-			if err != nil {
+			if bytes.IndexByte(b, '%') < 0 {
 				return b
 			}
-			return s.frame.Text.CopyString(t)
+			out := s.frame.Text.Scratch(len(b))
+			for i := 0; i < len(b); i++ {
+				if b[i] != '%' {
+					out = append(out, b[i])
+					continue
+				}
+				if i+2 >= len(b) {
+					return b
+				}
+				n, ok := scan.ParseHex(b[i+1 : i+3])
+				if !ok {
+					return b
+				}
+				out = append(out, byte(n))
+				i += 2
+			}
+			return s.frame.Text.Keep(out)
 		}))},
 		"hex_decode": {doc: "hexadecimal text to the text it stands for, if that is UTF-8", make: plain(func(s *state, v parse.Value) (parse.Value, bool) {
 			d, err := hex.DecodeString(string(bytes.TrimSpace(s.text(v))))
