@@ -62,7 +62,7 @@ func (l *logon) id() string {
 
 func (g *gen) source() *gen {
 	if g.n(10) == 0 {
-		return g.s("2001:db8:").hex(4).s("::").d(1 + g.n(9)).hex(3)
+		return g.s("2001:db8:").d(1 + g.n(9)).hex(3).s("::").d(1 + g.n(9)).hex(3)
 	}
 	return g.public()
 }
