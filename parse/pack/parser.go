@@ -69,7 +69,7 @@ func (sp *splitter) mayHold(b []byte) bool {
 			return true
 		}
 	}
-	return bytes.Contains(b, []byte(`\u00`)) // a key may be written with escapes
+	return len(sp.keys) > 0 && bytes.Contains(b, []byte(`\u00`)) // a key may be written with escapes
 }
 
 func (c *compiler) splitter(y *yaml.Node) (*splitter, error) {
