@@ -55,6 +55,8 @@ already. What a lossy filter, a lookup or a condition read is kept too.
 	            envelope: _around gives each event the object that its array was a member of,
 	            for steps like json: {from: _around}
 	            lines: true takes a message of several values for as many events
+	            header: true also splits an array of objects that stands behind a syslog
+	            header, which each event then has in front
 	include     other packs beside this one, whose lookups, groups, spellings and wrappers are
 	            known here too
 	spellings   {srcIp: [src, source.ip]}: further native keys that are read as srcIp, in the

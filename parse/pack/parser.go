@@ -59,6 +59,7 @@ type splitter struct {
 	keys     [][]byte // of wrappers, with the quote behind them
 	envelope int      // slot for the object around an element's array; -1: not wanted
 	lines    bool     // a message may be several values, one after the other
+	header   bool     // each event gets the text in front of the array
 }
 
 // mayHold reports whether the object b can be a wrapper at all: most messages hold one
@@ -73,7 +74,7 @@ func (sp *splitter) mayHold(b []byte) bool {
 }
 
 func (c *compiler) splitter(y *yaml.Node) (*splitter, error) {
-	if err := c.known(y, "json", "envelope", "lines"); err != nil {
+	if err := c.known(y, "json", "envelope", "lines", "header"); err != nil {
 		return nil, err
 	}
 	sp := &splitter{envelope: -1}
@@ -86,6 +87,9 @@ func (c *compiler) splitter(y *yaml.Node) (*splitter, error) {
 	}
 	if n := y.Get("lines"); n != nil {
 		sp.lines = n.Text == "true"
+	}
+	if n := y.Get("header"); n != nil {
+		sp.header = n.Text == "true"
 	}
 	sp.json = json.SplitOptions{Wrappers: wrappers, AnyEnvelope: true, Framed: !sp.lines}
 	for _, w := range wrappers {
@@ -103,6 +107,9 @@ func (p *Pack) parse(s *state, o Options, m *parse.Message, out *parse.Events[pa
 	}
 	raw := trimSpaceAndBOM(m.Raw)
 	if len(raw) == 0 || (raw[0] != '{' && raw[0] != '[') {
+		if p.split.header {
+			return p.headed(s, o, raw, out)
+		}
 		return p.event(s, o, m.Raw, out)
 	}
 	if raw[0] == '{' && !p.split.mayHold(raw) && !(p.split.lines && bytes.IndexByte(raw, '\n') >= 0) {
@@ -134,6 +141,35 @@ func (p *Pack) parse(s *state, o Options, m *parse.Message, out *parse.Events[pa
 	}
 	if len(s.items) == 0 {
 		return errcat.New(errcat.SchemaViolation, errcat.StageParse, "no event in the text")
+	}
+	clear(s.items)
+	return nil
+}
+
+// headed splits an array of objects that stands behind the header of a transport, which
+// each event then has in front. What that makes together stays in proportion to the message.
+func (p *Pack) headed(s *state, o Options, raw []byte, out *parse.Events[parse.Record]) error {
+	at := bytes.Index(raw, []byte("[{")) // no header holds that
+	if at < 0 {
+		return p.event(s, o, raw, out)
+	}
+	head := raw[:at]
+	s.items = json.AppendItems(s.items[:0], raw[at:], &p.split.json)
+	if len(s.items)*at > 64*len(raw)+1<<20 {
+		return errcat.New(errcat.Oversize, errcat.StageParse, "what stands in front of the events is too long to be part of each")
+	}
+	for i := range s.items {
+		it := &s.items[i]
+		err, text := it.Err, append(append(make([]byte, 0, at+len(it.Raw)), head...), it.Raw...)
+		if err == nil {
+			err = p.event(s, o, text, out)
+		}
+		if err != nil {
+			if len(s.items) == 1 {
+				return err
+			}
+			out.Reject(text, err)
+		}
 	}
 	clear(s.items)
 	return nil

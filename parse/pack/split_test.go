@@ -148,3 +148,50 @@ steps:
 		}
 	}
 }
+
+func TestSplitHeader(t *testing.T) {
+	p, err := Compile("pack.yaml", []byte(`
+name: acme.flows
+vendor: Acme
+product: Flows
+version: 1.0.0
+split: {json: [], header: true}
+steps:
+  - syslog: {}
+  - json: {}
+    map: {event.action: a}
+`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := p.Parser(Options{}).Worker()
+	const header = "<14>1 2026-02-03T08:15:30Z fw1 agent 14 - - "
+	for in, want := range map[string]string{
+		header + `[{"a":"x"}]`:           "x@fw1 ",
+		header + `[{"a":"x"},{"a":"y"}]`: "x@fw1 y@fw1 ",
+		header + `{"a":"x"}`:             "x@fw1 ",
+		`[{"a":"x"},{"a":"y"}]`:          "x@ y@ ",
+	} {
+		var out parse.Events[parse.Record]
+		if err := w.Parse(&parse.Message{Raw: []byte(in)}, &out); err != nil {
+			t.Errorf("%s: %v", in, err)
+			continue
+		}
+		got := ""
+		for _, r := range out.All() {
+			action, _ := r.Lookup("event.action")
+			host, _ := r.Lookup("log.syslog.hostname")
+			got += r.Get(action).Str() + "@" + r.Get(host).Str() + " "
+		}
+		if got != want {
+			t.Errorf("%s: %q, want %q", in, got, want)
+		}
+	}
+	for _, in := range []string{header + `[{"a":"x"`, header + `[{"a":"x"}] tail`, header + `[]`, header} {
+		var out parse.Events[parse.Record]
+		err := w.Parse(&parse.Message{Raw: []byte(in)}, &out)
+		if err == nil && len(out.Rejected()) == 0 {
+			t.Errorf("%s: no error", in)
+		}
+	}
+}
