@@ -27,7 +27,7 @@
 // other lines are text.
 //
 // Where a relay has taken the line breaks out, two spaces or more, or a tab, part labels and values.
-// A label with no value then is a heading if the Reader was asked for something below it,
+// A label with no value, or with another label for one, then is a heading if the Reader was asked for something below it,
 // and four spaces (what is left of a blank line) before a label with a value end the heading.
 // White space that syslog relays have escaped (#011, #012, #015) and no-break spaces are white
 // space in both forms.
@@ -303,7 +303,7 @@ func (r *Reader) flat(text []byte, f *parse.Frame) (n int) {
 		case ok && len(value) == 0:
 			heading()
 			pending, gap = name, width
-		case pending != nil && (!ok || width < 3):
+		case pending != nil && (!ok || width < 3 && !r.o.sections[string(pending)]):
 			store(pending, gap, tok)
 			pending = nil
 		case ok:

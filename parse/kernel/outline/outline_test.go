@@ -71,6 +71,7 @@ func TestRead(t *testing.T) {
 		{"colons in values", "Caller Process Name: C:\\a: b.exe", "Caller Process Name=C:\\a: b.exe"},
 		{"empty value", "Subject:\n\tAccount Name:\t\n\tAccount Domain:\tEXAMPLE", "Subject.Account Domain=EXAMPLE"},
 		{"flat, empty value", "x.    Network Information:   Workstation Name:     Source Network Address: 192.0.2.1   Source Port:  1", "Source Network Address=192.0.2.1|Source Port=1"},
+		{"flat, two spaces everywhere", "x.  Subject:  Account Name: a  Account Domain: b  Logon Type: 3", "Subject.Account Name=a|Subject.Account Domain=b|Logon Type=3"},
 		{"no label", "nothing of the kind: here it is, and a label of more than the sixty-four bytes that one may have: x", ""},
 		{"only colons", ": :\n:\n\t:\n: x", ""},
 		{"empty", "", ""},
