@@ -40,7 +40,7 @@ func classOf(k ecs.Key) class {
 		return classBool
 	case t.IsInteger() && strings.HasSuffix(k.Name(), ".port"):
 		return classPort
-	case k == ecs.EventDuration:
+	case k == ecs.EventDuration, t.IsInteger() && natural(k.Name()):
 		return classNatural
 	case t.IsInteger():
 		return classInteger
@@ -54,6 +54,11 @@ func classOf(k ecs.Key) class {
 		return classText
 	}
 	return classAny
+}
+
+// natural reports whether a field counts what can't be less than nothing.
+func natural(name string) bool {
+	return strings.HasSuffix(name, ".bytes") || strings.HasSuffix(name, ".packets") || strings.HasSuffix(name, ".size")
 }
 
 // classes is made at first use and read only from then on.
