@@ -261,11 +261,14 @@ func filters() map[string]filterSpec {
 				return parse.BytesValue(s.frame.Text.Copy(d)), true
 			})},
 		"base64_decode": {doc: "base64 to the text it stands for, if that is UTF-8", make: plain(func(s *state, v parse.Value) (parse.Value, bool) {
-			d, err := base64.StdEncoding.DecodeString(string(s.text(v)))
-			if err != nil || !utf8.Valid(d) {
+			b := s.text(v)
+			n := base64.StdEncoding.DecodedLen(len(b))
+			d := s.frame.Text.Scratch(n)[:n]
+			n, err := base64.StdEncoding.Decode(d, b)
+			if err != nil || !utf8.Valid(d[:n]) {
 				return parse.Value{}, false
 			}
-			return parse.BytesValue(s.frame.Text.Copy(d)), true
+			return parse.BytesValue(s.frame.Text.Keep(d[:n])), true
 		})},
 		"flags":     {args: "(table)", doc: "a bit set to the list of its labels by a table of the pack, keys being the bits", lossy: true, make: flagsFilter},
 		"pick":      {args: "(key, wanted, value?)", doc: "from an array of objects, the member value (default Value) of the first whose member key equals wanted", lossy: true, list: true, make: pickFilter},
