@@ -103,7 +103,7 @@ Formats and the native names that they give:
 	        .sequence .uptime .level .header, sd.PARAM; message becomes the payload.
 	        Sets log.syslog.*, @timestamp and the fields named by host ('none' for none).
 	        A message without header is passed on as it is, unless required. params: PREFIX
-	        gives PREFIX.PARAM instead of sd.PARAM
+	        gives PREFIX.PARAM instead of sd.PARAM, params: '' the bare PARAM
 	json:   {as: PREFIX}     paths: a.b.c, a[0].b, a[].b (a list), a."b.c"
 	cef:    {names: wire}    cef.version .vendor .product .device_version .class_id .name .severity,
 	        extension keys as on the wire; label("Rule Name") finds csN by csNLabel. names: long

@@ -466,7 +466,10 @@ func (c *compiler) syslogLayer(l *layer, y *yaml.Node, common []string) error {
 	if n := y.Get("params"); n != nil {
 		params = n.Text
 	}
-	l.wanted = func(name string) (string, bool) { return strings.CutPrefix(name, params+".") }
+	if params != "" {
+		params += "."
+	}
+	l.wanted = func(name string) (string, bool) { return strings.CutPrefix(name, params) }
 	c.keyed = append(c.keyed, l)
 	l.run = func(s *state, l *layer, text []byte) error {
 		st := &s.layers[l.number]
