@@ -27,11 +27,22 @@ const (
 	classMAC
 	classPort    // 0 to 65535
 	classNatural // not negative
+	classLower   // text, which ECS wants in lower case
+	classUpper   // text, which ECS wants in upper case
+	classDigits  // text of decimal digits
 )
 
 func classOf(k ecs.Key) class {
 	t := k.Type()
 	switch {
+	case k == ecs.NetworkTransport, k == ecs.NetworkProtocol, k == ecs.NetworkApplication, k == ecs.NetworkType, k == ecs.NetworkDirection:
+		return classLower
+	case strings.Contains(k.Name(), ".hash.") && (strings.HasSuffix(k.Name(), ".md5") || strings.Contains(k.Name(), ".hash.sha")):
+		return classLower // as most tools print them, so that they compare
+	case k == ecs.DNSResponseCode, k == ecs.DNSQuestionType, k == ecs.DNSQuestionClass:
+		return classUpper
+	case k == ecs.NetworkIANANumber:
+		return classDigits
 	case t == ecs.TypeIP:
 		return classIP
 	case t == ecs.TypeDate:
@@ -115,6 +126,16 @@ func Coerce(r *parse.Record, k parse.Key, v parse.Value, c *TimeContext) (parse.
 		return toText(r, v)
 	case classMAC:
 		return toMAC(r, v)
+	case classLower, classUpper:
+		w, ok := toText(r, v)
+		if ok {
+			w = inCase(r, w, cl == classUpper)
+		}
+		return w, ok
+	case classDigits:
+		w, ok := toText(r, v)
+		_, digits := scan.ParseUint(w.Bytes())
+		return w, ok && digits
 	case classInteger:
 		return toInteger(v)
 	case classPort:
@@ -182,6 +203,25 @@ func toText(r *parse.Record, v parse.Value) (parse.Value, bool) {
 		return parse.BytesValue(b), true
 	}
 	return parse.BytesValue(r.Text().Keep(v.AppendText(r.Text().Scratch(40)))), true
+}
+
+// inCase returns a text in one letter case.
+func inCase(r *parse.Record, v parse.Value, upper bool) parse.Value {
+	for _, c := range v.Bytes() {
+		if c >= 'A' && c <= 'Z' && !upper || c >= 'a' && c <= 'z' && upper {
+			b := r.Text().Copy(v.Bytes())
+			for i, c := range b {
+				switch {
+				case upper && c >= 'a' && c <= 'z':
+					b[i] = c - 'a' + 'A'
+				case !upper && c >= 'A' && c <= 'Z':
+					b[i] = c - 'A' + 'a'
+				}
+			}
+			return parse.BytesValue(b)
+		}
+	}
+	return v
 }
 
 func toInteger(v parse.Value) (parse.Value, bool) {

@@ -43,8 +43,8 @@ steps:
 		"src=192.0.2.1 ACMEpolicyid=7":   `"rule":{"id":"7"}`,
 		"src=192.0.2.1 ad.policyid=7":    `"rule":{"id":"7"}`,
 		"policyid=8 ACMEpolicyid=7":      `"rule":{"id":"8"}`, // the first wins
-		"app=HTTPS ACMEapp=Mail":         `"network":{"application":"Mail","protocol":"HTTPS"}`,
-		"ACMEapp=Mail app=HTTPS":         `"network":{"application":"Mail","protocol":"HTTPS"}`,
+		"app=HTTPS ACMEapp=Mail":         `"network":{"application":"mail","protocol":"https"}`,
+		"ACMEapp=Mail app=HTTPS":         `"network":{"application":"mail","protocol":"https"}`,
 		"ACMEvd=root ad.zone=x other=y":  `"extensions":{"vd":"root","zone":"x","other":"y"}`,
 		"ACMEvd=root vd=b ACME=1 ad.=2":  `"extensions":{"vd":"root","ACME":"1","ad_":"2"}`,
 		"src=192.0.2.1 xACMEpolicyid=7 ": `"extensions":{"xACMEpolicyid":"7"}`,

@@ -30,7 +30,10 @@ var ties = map[string][]string{
 }
 
 // maxAllocs are the packs that need more allocations an event than others, and why.
-var maxAllocs = map[string]float64{}
+var maxAllocs = map[string]float64{
+	"sonicwall.firewall": 8, // so does this one
+	"citrix.adc":         6, // its free text needs regular expressions, whose matches are allocated
+}
 
 func packs(t testing.TB) *pack.Set {
 	t.Helper()
@@ -201,6 +204,9 @@ func TestOneFieldOneType(t *testing.T) {
 				if hostile {
 					return // its senders lie about types
 				}
+				if strings.HasPrefix(field, "winlog.") {
+					return // numbers in JSON, text in XML: each form of Windows events has its own way
+				}
 				if p, ok := types[field]; !ok {
 					types[field] = place{kind, fmt.Sprintf("%s:%d", file, n+1)}
 				} else if p.kind != kind {
@@ -264,13 +270,19 @@ func texts(v any) []string {
 	return nil
 }
 
+// several are the fields that hold one value by ECS's table and of which products send
+// several: Elasticsearch takes lists everywhere.
+var several = map[ecs.Key]bool{
+	ecs.VulnerabilityID: true, // an attack or a finding that names several CVE numbers
+}
+
 // misfit says why v is no value of an ECS field.
 func misfit(k ecs.Key, v any) string {
 	list, isList := v.([]any)
 	switch {
 	case k.Type().IsObject():
 		return ""
-	case isList != k.Array():
+	case isList != k.Array() && !several[k]:
 		return fmt.Sprintf("a list is %t, ECS says %t", isList, k.Array())
 	case !isList:
 		list = []any{v}
