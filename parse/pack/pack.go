@@ -39,6 +39,8 @@ type Pack struct {
 	required   []requiredField
 	priority   []priorityClass
 	keepKeys   []parse.Key // by slot: where a value goes that no field took; None: nowhere
+	texts      []int       // slots that text patterns fill
+	asText     []bool      // by slot: kept as text, whatever type its pattern gave it
 	covers     []int       // by slot: the slot that holds this one inside, or -1
 	twins      []twin      // slots that ownNames has made
 	deriver    *normalize.Deriver
@@ -518,6 +520,10 @@ func (c *compiler) settleKeys(y *yaml.Node) error {
 		if *k, ok = schema.Lookup(name); !ok {
 			return c.errorf(y, "field %q is not in the schema", name)
 		}
+	}
+	p.asText = make([]bool, len(c.names))
+	for _, i := range p.texts {
+		p.asText[i] = true
 	}
 	p.keepKeys = make([]parse.Key, len(c.names))
 	for i, name := range keepNames {

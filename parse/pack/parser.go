@@ -335,6 +335,9 @@ func (s *state) keepRest(p *Pack) {
 		if c := p.covers[i]; c >= 0 && slots[c].Kind() != parse.KindNone {
 			continue // it is inside a value that is kept or was taken whole
 		}
+		if p.asText[i] && v.Kind() == parse.KindInt && v.Bytes() != nil {
+			v = parse.BytesValue(v.Bytes()) // as the same field is in a form of the message that has no types
+		}
 		if !s.rec.Has(p.keepKeys[i]) {
 			s.rec.Set(p.keepKeys[i], v)
 		} else if len(p.twins) > 0 {

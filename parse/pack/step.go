@@ -475,7 +475,9 @@ func (c *compiler) textStep(y *yaml.Node) (*textStep, error) {
 		if strings.HasPrefix(name, "$") {
 			return -1
 		}
-		return c.declare(name)
+		i := c.declare(name)
+		c.program.texts = append(c.program.texts, i)
+		return i
 	}
 	for i, it := range items {
 		src := it
