@@ -324,6 +324,15 @@ func (s *state) keepTwin(p *Pack, slot int, v parse.Value) {
 	}
 }
 
+// untyped turns a number that a text pattern captured back into its text, as the same
+// vendor field is in a form of the message that has no types.
+func untyped(v parse.Value) parse.Value {
+	if k := v.Kind(); (k == parse.KindInt || k == parse.KindFloat) && v.Bytes() != nil {
+		return parse.BytesValue(v.Bytes())
+	}
+	return v
+}
+
 // keepRest stores what no field took below the vendor's namespace.
 func (s *state) keepRest(p *Pack) {
 	slots := s.frame.Slots
@@ -335,8 +344,8 @@ func (s *state) keepRest(p *Pack) {
 		if c := p.covers[i]; c >= 0 && slots[c].Kind() != parse.KindNone {
 			continue // it is inside a value that is kept or was taken whole
 		}
-		if p.asText[i] && v.Kind() == parse.KindInt && v.Bytes() != nil {
-			v = parse.BytesValue(v.Bytes()) // as the same field is in a form of the message that has no types
+		if p.asText[i] {
+			v = untyped(v)
 		}
 		if !s.rec.Has(p.keepKeys[i]) {
 			s.rec.Set(p.keepKeys[i], v)

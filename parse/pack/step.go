@@ -710,6 +710,10 @@ func (s *state) copySlot(a *assign) {
 	if !a.kept {
 		s.touch(a.slot)
 	}
+	if key >= ecs.Count && s.pack.asText[a.slot] {
+		s.store(a, untyped(*v))
+		return
+	}
 	s.store(a, *v)
 }
 
