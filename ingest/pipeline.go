@@ -314,7 +314,7 @@ func (p *Pipeline[T]) deliver(s *slot[T]) {
 	a := s.ack
 	if len(s.dead.letters) > 0 {
 		full := s.dead
-		if next, ok := p.letters.get(nil, p.core.aborted); ok {
+		if next, ok := p.letters.get(nil, nil, p.core.aborted); ok {
 			s.dead = next
 			p.sendDead(full, a)
 		} else {
@@ -354,7 +354,7 @@ func (p *Pipeline[T]) lost(o *output[T], c lostCargo[T], failed []batch.Failure)
 	if p.dead == nil {
 		return false
 	}
-	b, ok := p.letters.get(nil, p.core.aborted)
+	b, ok := p.letters.get(nil, nil, p.core.aborted)
 	if !ok {
 		return false
 	}

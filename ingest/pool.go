@@ -31,7 +31,7 @@ func (p *pool[E]) take() E {
 }
 
 // get waits for an element, or returns false when one of the channels is closed.
-func (p *pool[E]) get(done, aborted <-chan struct{}) (e E, ok bool) {
+func (p *pool[E]) get(done, ended, aborted <-chan struct{}) (e E, ok bool) {
 	select {
 	case <-p.tokens:
 		return p.take(), true
@@ -41,6 +41,7 @@ func (p *pool[E]) get(done, aborted <-chan struct{}) (e E, ok bool) {
 	case <-p.tokens:
 		return p.take(), true
 	case <-done:
+	case <-ended:
 	case <-aborted:
 	}
 	return e, false

@@ -145,13 +145,19 @@ func (e *Emit) Now() time.Time { return e.core.now() }
 //
 // A goroutine that holds a chunk must not wait for a second one: if all did, none
 // would be sent.
-func (e *Emit) Chunk() (*Chunk, error) {
-	c, ok := e.core.free.get(e.ctx.Done(), e.core.aborted)
+func (e *Emit) Chunk() (*Chunk, error) { return e.ChunkContext(e.ctx) }
+
+// ChunkContext is Chunk that also gives up when ctx ends, with the cause of that: for a
+// source that has to tell its peer in time that there is no room.
+func (e *Emit) ChunkContext(ctx context.Context) (*Chunk, error) {
+	c, ok := e.core.free.get(e.ctx.Done(), ctx.Done(), e.core.aborted)
 	switch {
 	case ok:
 		return e.core.fill(c), nil
 	case e.ctx.Err() != nil:
 		return nil, context.Cause(e.ctx)
+	case ctx.Err() != nil:
+		return nil, context.Cause(ctx)
 	}
 	return nil, ErrClosed
 }

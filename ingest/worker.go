@@ -115,7 +115,7 @@ func (w *worker[T]) run() {
 	for {
 		// The slot first: a worker that held a chunk and waited for a slot could wait
 		// for ever, ordered output for its chunk and all slots for ordered output.
-		s, _ := p.slots.get(nil, p.core.aborted)
+		s, _ := p.slots.get(nil, nil, p.core.aborted)
 		c, ok := <-p.core.work
 		if !ok {
 			if s != nil {
