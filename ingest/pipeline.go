@@ -275,7 +275,15 @@ func (p *Pipeline[T]) source(ctx context.Context, i int, s Source) {
 				err = errcat.Newf(errcat.Internal, errcat.StageCollect, "panic: %v", v)
 			}
 		}()
-		return s.Run(ctx, &Emit{core: p.core, src: state, ctx: ctx})
+		emit := &Emit{core: p.core, src: state, ctx: ctx, track: p.core.newTracking(p.cfg.Parser)}
+		err = s.Run(ctx, emit)
+		if emit.track != nil {
+			emit.ctx = context.WithoutCancel(ctx) // what is held was received: it is not lost because the host stops
+			if flushed := emit.track.flush(emit); flushed != nil {
+				err = errors.Join(err, flushed)
+			}
+		}
+		return err
 	}()
 	p.core.end(state)
 	if err == nil || ctx.Err() != nil && (errors.Is(err, ctx.Err()) || errors.Is(err, context.Cause(ctx)) || err == ErrClosed) {

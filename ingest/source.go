@@ -131,7 +131,9 @@ type Emit struct {
 	src  *sourceState
 	ctx  context.Context
 
-	replay bool // chunks hold lines of dead letters, see Replay
+	replay bool                 // chunks hold lines of dead letters, see Replay
+	track  *tracking            // nil where the parser needs none
+	via    func(c *Chunk) error // takes what Send is given, see Through
 }
 
 // Limits returns the bounds that the source must keep.
@@ -165,10 +167,26 @@ func (e *Emit) ChunkContext(ctx context.Context) (*Chunk, error) {
 // Send hands c to the workers and never blocks. Without an error the chunk is no
 // longer the source's, and its Done will be called; with one it still is.
 func (e *Emit) Send(c *Chunk) error {
+	if e.via != nil {
+		return e.via(c)
+	}
 	if e.replay && c != nil {
 		unwrap(c)
 	}
+	if e.track != nil {
+		return e.track.send(e, c)
+	}
 	return e.core.send(e.src, c)
+}
+
+// Through returns an Emit for a source that stands inside of another one: what the inner
+// source sends goes to send, which changes it, keeps it, or sends it on by e. Without an
+// error the chunk is no longer the inner source's. send is called by the inner source's
+// goroutines, of which there may be several at once.
+func (e *Emit) Through(send func(c *Chunk) error) *Emit {
+	inner := *e
+	inner.via = send
+	return &inner
 }
 
 // Discard gives back a chunk that is not going to be sent.

@@ -18,6 +18,10 @@ type Message struct {
 	Offset int64
 	// Received is when the source got it; zero means unknown.
 	Received time.Time
+	// Context is what a Tracker knew of the messages before this one in the same source,
+	// such as the names of columns; nil where there is none. It is constant, and what it
+	// holds outlives the message.
+	Context any
 }
 
 // Origin is the sender as seen on the wire, apart from who it claims to be.
