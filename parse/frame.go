@@ -3,6 +3,7 @@ package parse
 import (
 	"encoding/binary"
 	"fmt"
+	"unsafe"
 
 	"github.com/penstock-dev/penstock/internal/arena"
 )
@@ -80,6 +81,15 @@ func (f *Frame) Put(slot int, parent int32, key []byte, v Value) bool {
 	}
 	f.Rest = append(f.Rest, Pair{parent, key, v})
 	return true
+}
+
+// Fill is Put for a text and a slot, which must not be negative.
+func (f *Frame) Fill(slot int, text []byte, flags Flags) {
+	if v := &f.Slots[slot]; v.kind == KindNone {
+		v.ptr, v.len, v.kind, v.flags = unsafe.Pointer(unsafe.SliceData(text)), len(text), KindString, flags
+	} else {
+		f.Duplicates++
+	}
 }
 
 // Keys finds the slot of a native key. Devices print their keys in a stable order, so

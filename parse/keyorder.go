@@ -1,6 +1,10 @@
 package parse
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+
+	"github.com/penstock-dev/penstock/internal/scan"
+)
 
 // KeyOrder finds slots faster than Keys alone: it remembers the text of the last
 // keys seen, keys without a slot included, and which followed which, and compares
@@ -13,23 +17,27 @@ import "encoding/binary"
 type KeyOrder struct {
 	keys    *Keys
 	sep     byte // stands behind a key
-	prev    int32
-	entries [orderSize + 1]orderEntry // 0 is the start of an event
+	prev    *orderEntry
+	none    orderEntry            // what follows where nothing is known: it fits nowhere
+	entries [orderSize]orderEntry // by hash
+	start   orderEntry            // before the first key of an event
 }
 
 const (
 	orderSize  = 256 // a power of two
 	orderProbe = 8
-	longKey    = 48 // longer keys are not remembered
+	longKey    = 47 // longer keys are not remembered
 )
 
+// orderEntry is a key and the separator behind it as words.
 type orderEntry struct {
-	first, last uint64 // the first and last eight bytes; first under mask in a shorter key
-	mask        uint64
-	mid         [longKey - 16]byte // what stands between them
-	n           int32              // length; 0 is no entry
+	first, mask uint64             // the first eight bytes, or those there are
+	last        uint64             // the last eight bytes of more
+	mid         [longKey - 15]byte // what stands between them
+	n           int32              // length of the key; 0 is no entry
+	span        int32              // how many bytes must be there to compare
 	slot        int32
-	next        int32 // which followed last time
+	next        *orderEntry // which followed last time
 }
 
 // NewKeyOrder returns a KeyOrder over keys, which it uses alone from now on. sep is the
@@ -38,38 +46,36 @@ func NewKeyOrder(keys *Keys, sep byte) *KeyOrder {
 	if keys == nil {
 		keys, _ = NewKeys(nil, nil)
 	}
-	return &KeyOrder{keys: keys, sep: sep}
+	o := &KeyOrder{keys: keys, sep: sep}
+	o.none.span = 1<<31 - 1
+	o.start.next = &o.none
+	o.prev = &o.start
+	return o
 }
 
 // Begin tells that an event starts.
-func (o *KeyOrder) Begin() { o.prev = 0; o.keys.Begin() }
+func (o *KeyOrder) Begin() { o.prev = &o.start; o.keys.Begin() }
 
 // Expected is the length of the key that should come next, or 0.
-func (o *KeyOrder) Expected() int { return int(o.entries[o.entries[o.prev].next].n) }
+func (o *KeyOrder) Expected() int { return int(o.prev.next.n) }
 
 // Guess reports whether the key that should come next stands at b[s:], the
 // separator behind it. n is then its length, else 0.
 func (o *KeyOrder) Guess(b []byte, s int) (n, slot int) {
-	g := o.entries[o.prev].next
-	e := &o.entries[g]
-	n = int(e.n)
-	if s+8 > len(b) || s+n >= len(b) || b[s+n] != o.sep {
+	e := o.prev.next
+	if s+int(e.span) > len(b) {
 		return 0, -1
 	}
-	w := binary.LittleEndian.Uint64(b[s:])
-	if n <= 8 {
-		if w&e.mask != e.first || n == 0 {
-			return 0, -1
-		}
-	} else {
-		if w != e.first || binary.LittleEndian.Uint64(b[s+n-8:]) != e.last {
-			return 0, -1
-		}
-		if n > 16 && string(b[s+8:s+n-8]) != string(e.mid[:n-16]) {
+	if (scan.Load64(b, s)^e.first)&e.mask != 0 {
+		return 0, -1
+	}
+	n = int(e.n)
+	if n >= 8 {
+		if scan.Load64(b, s+n-7) != e.last || n > 15 && string(b[s+8:s+n-7]) != string(e.mid[:n-15]) {
 			return 0, -1
 		}
 	}
-	o.prev = g
+	o.prev = e
 	return n, int(e.slot)
 }
 
@@ -80,38 +86,40 @@ func (o *KeyOrder) Find(key []byte) int {
 	if n == 0 || n > longKey {
 		return slot
 	}
-	var e orderEntry
-	e.n, e.slot, e.mask = int32(n), int32(slot), ^uint64(0)
+	var text [longKey + 1]byte
+	text[copy(text[:], key)] = o.sep
+	e := orderEntry{n: int32(n), slot: int32(slot), mask: ^uint64(0), span: 8}
+	e.first = binary.LittleEndian.Uint64(text[:])
 	if n >= 8 {
-		e.first = binary.LittleEndian.Uint64(key)
-		e.last = binary.LittleEndian.Uint64(key[n-8:])
-		if n > 16 {
-			copy(e.mid[:], key[8:n-8])
+		e.span = int32(n + 1)
+		e.last = binary.LittleEndian.Uint64(text[n-7:])
+		if n > 15 {
+			copy(e.mid[:], text[8:n-7])
 		}
 	} else {
-		var w [8]byte
-		copy(w[:], key)
-		e.first = binary.LittleEndian.Uint64(w[:])
-		e.mask >>= 64 - 8*n
+		e.mask >>= 56 - 8*n
 	}
 	h := (e.first ^ e.last>>7 ^ uint64(n)) * 0x9E3779B97F4A7C15
-	at := int32(h>>56) & (orderSize - 1)
-	for i := int32(0); i < orderProbe; i++ {
-		k := 1 + (at+i)&(orderSize-1)
-		old := &o.entries[k]
-		e.next = old.next
-		if old.n == 0 || *old == e {
+	at := int(h >> 56)
+	for i := range orderProbe {
+		old := &o.entries[(at+i)&(orderSize-1)]
+		if old.n == 0 {
+			e.next = &o.none
 			*old = e
-			o.entries[o.prev].next = k
-			o.prev = k
-			return slot
+			return o.follow(old, slot)
+		}
+		if e.next = old.next; *old == e {
+			return o.follow(old, slot)
 		}
 	}
 	// All taken: the newest replaces the first.
-	k := 1 + at
-	e.next = 0
-	o.entries[k] = e
-	o.entries[o.prev].next = k
-	o.prev = k
+	e.next = &o.none
+	o.entries[at&(orderSize-1)] = e
+	return o.follow(&o.entries[at&(orderSize-1)], slot)
+}
+
+func (o *KeyOrder) follow(e *orderEntry, slot int) int {
+	o.prev.next = e
+	o.prev = e
 	return slot
 }

@@ -9,6 +9,10 @@ import (
 // stay in bounds, and its checks cost them a third of their speed. Callers
 // guarantee 0 <= i and that the bytes read or written lie within len(b).
 
+// Load64 reads the eight bytes at b[i:i+8], the first one lowest. Nothing is checked: the
+// caller guarantees that they are there.
+func Load64(b []byte, i int) uint64 { return load64(b, i) }
+
 // load64 reads the eight bytes at b[i:i+8], the first one lowest.
 func load64(b []byte, i int) uint64 {
 	return binary.LittleEndian.Uint64((*[8]byte)(unsafe.Add(unsafe.Pointer(unsafe.SliceData(b)), i))[:])

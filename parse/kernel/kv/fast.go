@@ -2,6 +2,7 @@ package kv
 
 import (
 	"github.com/penstock-dev/penstock/errcat"
+	"github.com/penstock-dev/penstock/internal/scan"
 	"github.com/penstock-dev/penstock/parse"
 )
 
@@ -9,7 +10,7 @@ import (
 // as usual (stray words, a quote inside of a quoted value, an end that is missing)
 // the scanner takes over at the pair in hand.
 //
-// It looks for '=', quotes, spaces and backslashes by vector instructions and asks
+// It looks for quotes, spaces and backslashes eight bytes at a time and asks
 // the keys, which remember the order, whether what stands before '=' is a key: only
 // keys without a slot are looked at byte by byte.
 func (r *Reader) fast(s *scanner, f *parse.Frame) (pairs int, err error) {
@@ -20,44 +21,35 @@ func (r *Reader) fast(s *scanner, f *parse.Frame) (pairs int, err error) {
 	if eq < 0 {
 		return r.read(s, f)
 	}
-	esc := indexFrom(b, p, '\\') // the first backslash at or after p
 	for {
-		i := eq + 1
-		var v parse.Value
-		var next int
+		var text []byte
+		var flags parse.Flags
+		i, next := eq+1, 0
 		if i < len(b) && b[i] == '"' {
 			i++
-			end := indexFrom(b, i, '"')
-			if esc < i {
-				esc = indexFrom(b, i, '\\')
-			}
+			end := scan.From2(b, i, '"', '\\')
 			next = end + 1
-			if esc < end || next < len(b) && b[next] != ' ' || end == len(b) {
-				// Escapes, or quotes that may be part of the value.
-				if end = s.closeQuote(i, '"'); end < 0 {
-					s.p = p
-					n, err := r.read(s, f)
-					return pairs + n, err
-				}
-				next = end + 1
-				v = parse.BytesValue(r.format.unescape(b[i:end:end], '"', f)).WithFlags(parse.Quoted)
-			} else {
-				v = parse.BytesValue(b[i:end:end]).WithFlags(parse.Quoted)
+			if end < len(b) && b[end] == '"' && (next == len(b) || b[next] == ' ') {
+				text = b[i:end:end]
+			} else if text, next = r.quoted(s, i, f); next < 0 {
+				return r.again(s, f, p, pairs)
 			}
+			flags = parse.Quoted
 		} else if i+1 < len(b) && b[i] == '=' && b[i+1] == '"' {
-			s.p = p
-			n, err := r.read(s, f)
-			return pairs + n, err
+			return r.again(s, f, p, pairs)
 		} else {
-			end := indexFrom(b, i, ' ')
+			end := scan.From(b, i, ' ')
 			next = end
 			if end > i && (b[end-1] <= ' ' || b[i] <= ' ') {
 				i, end = s.trim(i, end)
 			}
-			v = parse.BytesValue(b[i:end:end])
+			text = b[i:end:end]
 		}
-		for next < len(b) && b[next] <= ' ' && s.f.class[b[next]]&isBlank != 0 {
+		if next < len(b) && b[next] == ' ' {
 			next++
+		}
+		if next < len(b) && b[next] <= ' ' {
+			next = s.over(next, isBlank)
 		}
 		nextSlot, nextEq := -1, -1
 		if next < len(b) {
@@ -66,14 +58,12 @@ func (r *Reader) fast(s *scanner, f *parse.Frame) (pairs int, err error) {
 				nextEq = next + n
 			} else if nextEq, nextSlot = r.key(b, next); nextEq < 0 {
 				// The value in hand may end elsewhere: it is read again.
-				s.p = p
-				n, err := r.read(s, f)
-				return pairs + n, err
+				return r.again(s, f, p, pairs)
 			}
 		}
-		if slot >= 0 && f.Slots[slot].IsZero() {
-			f.Slots[slot] = v
-		} else if !f.Put(slot, 0, b[p:eq:eq], v) {
+		if slot >= 0 {
+			f.Fill(slot, text, flags)
+		} else if f.KeepRest && !f.Put(slot, 0, b[p:eq:eq], parse.BytesValue(text).WithFlags(flags)) {
 			return pairs, fail(errcat.Oversize, p, "more keys without a slot than the limit")
 		}
 		pairs++
@@ -82,6 +72,23 @@ func (r *Reader) fast(s *scanner, f *parse.Frame) (pairs int, err error) {
 		}
 		p, eq, slot = next, nextEq, nextSlot
 	}
+}
+
+// again leaves the rest, from the pair at p on, to the scanner.
+func (r *Reader) again(s *scanner, f *parse.Frame, p, pairs int) (int, error) {
+	s.p = p
+	n, err := r.read(s, f)
+	return pairs + n, err
+}
+
+// quoted returns the quoted value that begins at i and has escapes or quotes in it, and
+// where it ends, behind its quote; next is -1 where it has no end.
+func (r *Reader) quoted(s *scanner, i int, f *parse.Frame) (text []byte, next int) {
+	end := s.closeQuote(i, '"')
+	if end < 0 {
+		return nil, -1
+	}
+	return r.format.unescape(s.b[i:end:end], '"', f), end + 1
 }
 
 // key returns the index of the '=' behind the key that begins at p, and its slot; eq
