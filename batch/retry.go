@@ -4,11 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"slices"
 	"time"
 
 	"github.com/penstock-dev/penstock/errcat"
+	"github.com/penstock-dev/penstock/ratelimit"
 )
 
 // RetryOptions say how a Retry tries again. The zero value works.
@@ -16,13 +16,25 @@ type RetryOptions struct {
 	// Attempts is how often a row is written at most, the first time included.
 	// 0 means: until the context ends. 1 means never again.
 	Attempts int
-	// MinDelay is the pause before the second attempt; it doubles up to MaxDelay.
-	// Defaults: 100 ms and 30 s. An error with a method RetryAfter() time.Duration
-	// makes the pause longer.
+	// MinDelay bounds the pause before the second attempt; the bound doubles up to
+	// MaxDelay. Defaults: 100 ms and 30 s. The pause is a random part of its bound
+	// (full jitter, see ratelimit.Backoff). An error with a method
+	// RetryAfter() time.Duration makes it longer, by up to MaxRetryAfter.
 	MinDelay, MaxDelay time.Duration
-	// Jitter returns a number in [0, 1): the pause is between half and all of the
-	// computed one. nil means a random one.
+	// MaxRetryAfter is the longest RetryAfter that is honoured. Default: 1 hour.
+	MaxRetryAfter time.Duration
+	// Jitter returns a number in [0, 1): the part of the bound that is waited. nil
+	// means a random one.
 	Jitter func() float64
+	// Budget, if set, keeps retries a part of the writes, together with all others who
+	// share it: where it is used up the pause is longer. Nothing is given up for it.
+	Budget *ratelimit.Budget
+	// Breaker, if set, stands before every write, the first included, and is told the
+	// outcome: while it is open Write waits. A retryable error that is not a *Partial
+	// is a failure; whatever else the sink says is the answer of one that works.
+	Breaker *ratelimit.Breaker
+	// Clock is what the pauses run on. The zero value is the real one.
+	Clock ratelimit.Clock
 	// OnRetry, if set, is called before each pause.
 	OnRetry func(attempt, rows int, pause time.Duration, err error)
 }
@@ -46,12 +58,12 @@ func NewRetry[T any](sink Sink[T], opts RetryOptions) (*Retry[T], error) {
 	if opts.MaxDelay == 0 {
 		opts.MaxDelay = max(30*time.Second, opts.MinDelay)
 	}
-	if opts.Attempts < 0 || opts.MinDelay < 0 || opts.MaxDelay < opts.MinDelay {
-		return nil, fmt.Errorf("batch: RetryOptions{Attempts: %d, MinDelay: %s, MaxDelay: %s}: want no negative number and MinDelay ≤ MaxDelay",
-			opts.Attempts, opts.MinDelay, opts.MaxDelay)
+	if opts.MaxRetryAfter == 0 {
+		opts.MaxRetryAfter = time.Hour
 	}
-	if opts.Jitter == nil {
-		opts.Jitter = rand.Float64
+	if opts.Attempts < 0 || opts.MinDelay < 0 || opts.MaxDelay < opts.MinDelay || opts.MaxRetryAfter < 0 {
+		return nil, fmt.Errorf("batch: RetryOptions{Attempts: %d, MinDelay: %s, MaxDelay: %s, MaxRetryAfter: %s}: want no negative number and MinDelay ≤ MaxDelay",
+			opts.Attempts, opts.MinDelay, opts.MaxDelay, opts.MaxRetryAfter)
 	}
 	return &Retry[T]{sink, opts}, nil
 }
@@ -69,11 +81,37 @@ func (r *Retry[T]) Flush(ctx context.Context) error {
 
 // Write writes b, and again what may be written again.
 func (r *Retry[T]) Write(ctx context.Context, b *Batch[T]) error {
-	err := r.sink.Write(ctx, b)
+	if r.opts.Budget != nil {
+		r.opts.Budget.Request()
+	}
+	err := r.once(ctx, b)
 	if err == nil || r.opts.Attempts == 1 {
 		return err
 	}
 	return r.again(ctx, b, err)
+}
+
+// once writes b when the breaker allows it.
+func (r *Retry[T]) once(ctx context.Context, b *Batch[T]) error {
+	breaker := r.opts.Breaker
+	if breaker == nil {
+		return r.sink.Write(ctx, b)
+	}
+	for {
+		done, wait := breaker.Allow()
+		if done == nil {
+			if err := r.opts.Clock.Pause(ctx, wait); err != nil {
+				return fmt.Errorf("%w while waiting for a destination that keeps failing", err)
+			}
+			continue
+		}
+		ok := false // a panic is a failure too
+		defer func() { done(ok) }()
+		err := r.sink.Write(ctx, b)
+		var partial *Partial
+		ok = err == nil || errors.As(err, &partial) || !errcat.Retryable(err)
+		return err
+	}
 }
 
 // again is Write after the first attempt failed with err.
@@ -81,7 +119,7 @@ func (r *Retry[T]) again(ctx context.Context, b *Batch[T], err error) error {
 	var given Partial  // rows that are given up, by their place in b
 	part := b          // what is still to be written
 	rows := []int(nil) // part's rows in b; nil means the same
-	delay := r.opts.MinDelay
+	backoff := ratelimit.Backoff{Min: r.opts.MinDelay, Max: r.opts.MaxDelay, Jitter: r.opts.Jitter}
 	at := func(i int) int {
 		if rows == nil {
 			return i
@@ -105,25 +143,23 @@ func (r *Retry[T]) again(ctx context.Context, b *Batch[T], err error) error {
 			}
 			return given.sorted()
 		}
-		pause := delay/2 + time.Duration(float64(delay/2)*r.opts.Jitter())
-		var after interface{ RetryAfter() time.Duration }
-		if errors.As(last, &after) {
-			pause = max(pause, after.RetryAfter())
+		pause := backoff.Pause(attempt, r.after(last))
+		if r.opts.Budget != nil {
+			pause = max(pause, r.opts.Budget.Postpone())
 		}
 		if r.opts.OnRetry != nil {
 			r.opts.OnRetry(attempt, len(next), pause, last)
 		}
-		if !sleep(ctx, pause) {
+		if cause := r.opts.Clock.Pause(ctx, pause); cause != nil {
 			for _, row := range next {
-				given.Fail(row, fmt.Errorf("%w while waiting to write again after: %w", context.Cause(ctx), last))
+				given.Fail(row, fmt.Errorf("%w while waiting to write again after: %w", cause, last))
 			}
 			return given.sorted()
 		}
-		delay = min(2*delay, r.opts.MaxDelay)
 		if len(local) < part.Len() {
 			part, rows = part.Select(local), next
 		}
-		err = r.sink.Write(ctx, part)
+		err = r.once(ctx, part)
 	}
 	return given.sorted()
 }
@@ -139,14 +175,11 @@ func retryable(ctx context.Context, err error) bool {
 	return ctx.Err() == nil && errcat.Retryable(err)
 }
 
-// sleep waits for d on the monotonic clock; it reports false if ctx ended before.
-func sleep(ctx context.Context, d time.Duration) bool {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return true
-	case <-ctx.Done():
-		return false
+// after is the pause that an error asks for, 0 if none.
+func (r *Retry[T]) after(err error) time.Duration {
+	var after interface{ RetryAfter() time.Duration }
+	if !errors.As(err, &after) {
+		return 0
 	}
+	return min(max(after.RetryAfter(), 0), r.opts.MaxRetryAfter)
 }

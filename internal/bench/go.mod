@@ -8,6 +8,7 @@ require (
 	github.com/penstock-dev/penstock v0.0.0
 	go.opentelemetry.io/collector/component/componenttest v0.149.0
 	go.opentelemetry.io/collector/confmap v1.55.0
+	golang.org/x/time v0.14.0
 )
 
 require (
