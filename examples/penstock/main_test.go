@@ -111,6 +111,17 @@ func TestParseFieldsAndForms(t *testing.T) {
 	if !strings.Contains(flat, `"source.ip":"198.51.100.20"`) {
 		t.Errorf("-o ecs-flat: %s", flat)
 	}
+	inOCSF, _, _ := penstock(t, asaLine, "parse", "-o", "ocsf")
+	if field(t, inOCSF, "class_uid") != 4001.0 || field(t, inOCSF, "src_endpoint.ip") != "198.51.100.20" || field(t, inOCSF, "unmapped.cisco.asa.connection_id") == nil {
+		t.Errorf("-o ocsf: %s", inOCSF)
+	}
+	inOSSEM, _, _ := penstock(t, asaLine, "parse", "-o", "ossem", "-fields", "ecs")
+	if field(t, inOSSEM, "SrcIpAddr") != "198.51.100.20" || strings.Contains(inOSSEM, `"cisco":`) {
+		t.Errorf("-o ossem: %s", inOSSEM)
+	}
+	if _, errs, code := penstock(t, asaLine, "parse", "-o", "xml"); code == 0 || !strings.Contains(errs, "ocsf") {
+		t.Errorf("-o xml: exit %d, %s", code, errs)
+	}
 }
 
 func TestParseSameBytesForAnyNumberOfWorkers(t *testing.T) {

@@ -21,6 +21,8 @@ import (
 	"github.com/penstock-dev/penstock/ingest/file"
 	"github.com/penstock-dev/penstock/ingest/reader"
 	"github.com/penstock-dev/penstock/normalize"
+	"github.com/penstock-dev/penstock/normalize/ocsf"
+	"github.com/penstock-dev/penstock/normalize/ossem"
 	"github.com/penstock-dev/penstock/parse"
 	"github.com/penstock-dev/penstock/parse/pack"
 	"github.com/penstock-dev/penstock/parse/vendors"
@@ -42,7 +44,7 @@ func runParse(ctx context.Context, args []string, std stdio) error {
 	fs.StringVar(&o.errors, "errors", "inline", "dead letters: inline in the output, drop, or a `file` to write them to")
 	fs.BoolVar(&o.original, "original", false, "keep the raw record in event.original")
 	fs.StringVar(&o.fields, "fields", "all", "all fields, or ecs: without the vendor's own")
-	fs.StringVar(&o.output, "o", "ecs", "form of the output: ecs (nested objects) or ecs-flat (dotted names)")
+	fs.StringVar(&o.output, "o", "ecs", "form of the output: ecs (nested objects), ecs-flat (dotted names), ocsf or ossem")
 	fs.StringVar(&o.now, "now", "", "the `time` (RFC 3339) by which times without a year get theirs; default: the clock")
 	fs.StringVar(&o.zone, "tz", "UTC", "time `zone` of times that carry none")
 	fs.IntVar(&o.workers, "workers", runtime.GOMAXPROCS(0), "goroutines that parse; the output does not depend on it")
@@ -92,18 +94,14 @@ func (o *parseOptions) config(paths []string, std stdio) (cfg ingest.Config[pars
 	if o.fields != "all" && o.fields != "ecs" {
 		return cfg, closeDead, fmt.Errorf("-fields is all or ecs, not %q", o.fields)
 	}
-	enc := normalize.EncoderOptions{ECSOnly: o.fields == "ecs"}
-	switch o.output {
-	case "ecs":
-	case "ecs-flat":
-		enc.Flat = true
-	default:
-		return cfg, closeDead, fmt.Errorf("-o is ecs or ecs-flat, not %q", o.output)
+	encoder, err := o.encoder()
+	if err != nil {
+		return cfg, closeDead, err
 	}
 	cfg = ingest.Config[parse.Record]{
 		Parser:    parser,
 		Validator: validate.ECS(),
-		Encoder:   normalize.NewEncoder(enc),
+		Encoder:   encoder,
 		// What cannot be written will not be writable later: a closed pipe ends the run.
 		Outputs: []ingest.Output[parse.Record]{{
 			Name: "stdout", Sink: batch.NewWriter[parse.Record](std.out), StopOnError: true, Retry: batch.RetryOptions{Attempts: 1},
@@ -137,6 +135,20 @@ func (o *parseOptions) config(paths []string, std stdio) (cfg ingest.Config[pars
 		closeDead = f.Close
 	}
 	return cfg, closeDead, nil
+}
+
+// encoder writes events in the schema that the options name.
+func (o *parseOptions) encoder() (ingest.Encoder[parse.Record], error) {
+	only := o.fields == "ecs"
+	switch o.output {
+	case "ecs", "ecs-flat":
+		return normalize.NewEncoder(normalize.EncoderOptions{ECSOnly: only, Flat: o.output == "ecs-flat"}), nil
+	case "ocsf":
+		return ocsf.NewEncoder(ocsf.Options{ECSOnly: only}), nil
+	case "ossem":
+		return ossem.NewEncoder(ossem.Options{ECSOnly: only}), nil
+	}
+	return nil, fmt.Errorf("-o is ecs, ecs-flat, ocsf or ossem, not %q", o.output)
 }
 
 // packOptions are the options of packs.
