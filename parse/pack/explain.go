@@ -8,7 +8,6 @@ import (
 	"strings"
 	"unsafe"
 
-	"github.com/penstock-dev/penstock/errcat"
 	"github.com/penstock-dev/penstock/internal/scan"
 	"github.com/penstock-dev/penstock/internal/yaml"
 	"github.com/penstock-dev/penstock/parse"
@@ -246,8 +245,8 @@ func (t *tracer) slotSpan(s *state, i int) Span {
 	return span
 }
 
-// read notes which slots a layer or a pattern has filled from the text in slot from.
-func (t *tracer) read(s *state, from int, source Span) {
+// read notes which slots a layer or a pattern has filled from the text at source.
+func (t *tracer) read(s *state, source Span) {
 	for i, v := range s.frame.Slots {
 		if v == t.slots[i] {
 			continue
@@ -315,99 +314,77 @@ func valueText(v parse.Value) string {
 	return "[" + strings.Join(parts, ", ") + "]"
 }
 
-// tracedStep does what step does and notes what each part of it changes.
-func (s *state) tracedStep(st *step) {
-	t := s.trace
-	if st.when != nil {
-		is := st.when(s)
-		s.ntouched = 0
-		if !is {
-			s.run(st.els)
+// step does a step and notes what each part of it changes.
+func (t *tracer) step(s *state, st *step) {
+	for _, p := range st.parts {
+		if !t.part(s, p) {
 			return
 		}
 	}
-	if l := st.layer; l != nil {
+}
+
+func (t *tracer) part(s *state, p part) bool {
+	switch p := p.(type) {
+	case *layerPart:
+		l := p.layer
 		source := t.slotSpan(s, l.from)
-		ok := s.runLayer(l)
-		t.read(s, l.from, source)
+		ok := p.run(s)
+		t.read(s, source)
 		if l.kind == "syslog" && present(s.frame.Slots[l.header[len(syslogParts)-1]]) {
 			source = t.slotSpan(s, l.header[len(syslogParts)-1])
 		}
 		t.note(s, reason{how: HowConverted, from: []Span{source}, line: l.line})
-		if !ok {
-			return
-		}
-	}
-	if st.text != nil {
-		source := t.slotSpan(s, st.text.from)
-		id, ok := s.matchPattern(st.text)
-		t.read(s, st.text.from, source)
-		t.note(s, reason{how: HowConverted, from: []Span{source}, line: st.line})
-		if !ok {
-			return
-		}
-		if st.text.branches != nil && st.text.branches[id] != nil {
-			s.step(st.text.branches[id])
-		}
-	}
-	if l := st.lookup; l != nil {
-		key := l.key(s)
-		s.ntouched = 0
-		text := string(s.text(key))
-		for i, v := range l.table.find(s, key) {
-			if a := &l.fields[i]; !v.IsZero() {
-				s.setConstant(a, v)
-			}
-		}
-		line := l.table.line(s.pack, text)
+		return ok
+	case *textPart:
+		source := t.slotSpan(s, p.from)
+		ok := p.run(s)
+		t.read(s, source)
+		t.note(s, reason{how: HowConverted, from: []Span{source}, line: p.line})
+		return ok
+	case *lookupPart:
+		key := string(s.text(p.key(s)))
+		ok := p.run(s)
+		line := p.table.line(s.pack, key)
 		if line == 0 {
-			line = st.line
+			line = p.line
 		}
 		t.note(s, reason{how: HowConstant, line: line})
 		copy(t.slots, s.frame.Slots)
-	}
-	for i := range st.constants {
-		a := &st.constants[i]
-		s.setConstant(a, a.value)
-		t.noteAssign(s, a)
-	}
-	for i := range st.assigns {
-		a := &st.assigns[i]
-		if a.needs >= 0 {
-			if k := s.frame.Slots[a.needs].Kind(); k == parse.KindNone || k == parse.KindNull {
-				continue
+		return ok
+	case *constantsPart:
+		ok := p.run(s)
+		t.noteConstants(s, p.all)
+		return ok
+	case *assignsPart:
+		for i := range p.ops {
+			ok := s.assignAll(p.ops[i : i+1])
+			t.noteAssign(s, p.ops[i].assign)
+			if !ok {
+				return false
 			}
 		}
-		if a.plain {
-			s.copySlot(a)
-		} else {
-			s.assign(a)
-		}
-		t.noteAssign(s, a)
-		if s.fail != nil {
-			return
-		}
+		return true
 	}
-	if st.sw != nil {
-		s.choose(st.sw)
-	}
-	if st.then != nil && s.fail == nil && !s.drop {
-		s.run(st.then)
-	}
-	switch {
-	case st.drop:
-		s.drop = true
-	case st.fail != "":
-		s.fail = errcat.New(errcat.SchemaViolation, errcat.StageParse, st.fail)
-	}
+	return p.run(s)
 }
 
-func (s *state) setConstant(a *assign, v parse.Value) {
-	if a.ready {
-		s.rec.Set(*a.key.ref, v)
-	} else {
-		s.store(a, v)
+// noteConstants gives the fields that constants have set, and what has changed with them,
+// their reasons.
+func (t *tracer) noteConstants(s *state, set []assign) {
+	for _, k := range t.changed(s) {
+		r := reason{how: HowDerived}
+		for i := range set {
+			if a := &set[i]; a.temp < 0 && (*a.key.ref == k || r.line == 0) {
+				r.line = a.line
+				if *a.key.ref == k {
+					r.how = HowConstant
+					break
+				}
+			}
+		}
+		t.reasons[k] = r
 	}
+	copy(t.slots, s.frame.Slots)
 }
 
 // line is the place of the row that has the key, 0 for none or one in a file of its own.

@@ -546,14 +546,13 @@ func (p *Pack) isNull(v parse.Value) bool {
 	if v.Kind() != parse.KindString {
 		return false
 	}
-	b := v.Bytes()
-	if len(b) == 0 {
-		return true
-	}
-	if len(b) > 63 || p.nullLength&(1<<len(b)) == 0 {
-		return false
-	}
-	return p.nulls[string(b)]
+	return p.nullText(v.Bytes())
+}
+
+// nullText is isNull of a text.
+func (p *Pack) nullText(b []byte) bool {
+	n := len(b)
+	return n == 0 || n < 64 && p.nullLength>>n&1 != 0 && p.nulls[string(b)]
 }
 
 // IsPackError reports whether err tells of a fault in a pack, with its place.

@@ -238,7 +238,9 @@ func (p *Pack) event(s *state, o Options, raw []byte, out *parse.Events[parse.Re
 	s.rec = r
 	s.frame.KeepRest = s.keep || p.spellings != nil
 	s.frame.Reset(len(p.slotNames), r.Text())
-	clear(s.consumed)
+	if s.keep {
+		clear(s.consumed)
+	}
 	s.drop, s.fail, s.drift, s.ntouched = false, nil, "", 0
 	s.labelsDone = false
 	s.frame.Slots[slotMessage] = parse.BytesValue(raw)

@@ -1,0 +1,181 @@
+package pack
+
+import (
+	"strings"
+
+	"github.com/penstock-dev/penstock/errcat"
+	"github.com/penstock-dev/penstock/internal/yaml"
+	"github.com/penstock-dev/penstock/normalize/ecs"
+	"github.com/penstock-dev/penstock/parse"
+	"github.com/penstock-dev/penstock/parse/kernel/syslog"
+)
+
+// syslogParts are the native names of a syslog header, behind "syslog.".
+var syslogParts = []string{"hostname", "appname", "procid", "msgid", "priority", "facility", "severity", "time", "sequence", "uptime", "level", "header"}
+
+func (c *compiler) syslogLayer(l *layer, y *yaml.Node, common []string) error {
+	if err := c.known(y, append(common, "host", "relayed", "time", "required", "params")...); err != nil {
+		return err
+	}
+	for _, n := range syslogParts {
+		l.header = append(l.header, c.declare("syslog."+n))
+	}
+	host := "host.hostname"
+	if n := y.Get("host"); n != nil {
+		host = n.Text
+	}
+	var hostKeys []fieldKey
+	if host != "none" {
+		for _, name := range strings.Split(host, ",") {
+			k, err := c.field(y, strings.TrimSpace(name), 0)
+			if err != nil {
+				return err
+			}
+			hostKeys = append(hostKeys, k)
+		}
+	}
+	relayed := y.Get("relayed") == nil || y.Get("relayed").Text == "true"
+	setTime := y.Get("time") == nil || y.Get("time").Text == "true"
+	required := y.Get("required") != nil && y.Get("required").Text == "true"
+	params := "sd"
+	if n := y.Get("params"); n != nil {
+		params = n.Text
+	}
+	if params != "" {
+		params += "."
+	}
+	l.wanted = func(name string) (string, bool) { return strings.CutPrefix(name, params) }
+	c.keyed = append(c.keyed, l)
+	l.run = func(s *state, l *layer, text []byte) error {
+		st := &s.layers[l.number]
+		st.syslog.Time = s.time
+		m := &st.header
+		if s.syslogDone && l.from == slotMessage && len(text) == len(s.msg.Raw) {
+			*m = s.syslogHeader // detection has read it already
+			s.syslogDone = false
+		} else if err := st.syslog.Parse(text, m); err != nil {
+			return err
+		}
+		if m.HeaderLen == 0 {
+			if required {
+				return errcat.New(errcat.SchemaViolation, errcat.StageParse, "no syslog header")
+			}
+			s.frame.Slots[slotMessage] = parse.BytesValue(m.Payload)
+			return nil
+		}
+		if relayed && len(m.Payload) > 0 && (m.Payload[0] == '<' || m.Payload[0] == ' ') {
+			var inner syslog.Message
+			if st.syslog.Relayed(m, &inner) && inner.HasPriority {
+				if len(inner.Hostname) == 0 {
+					inner.Hostname = m.Hostname
+				}
+				if !inner.HasTime {
+					inner.HasTime, inner.Time, inner.TimeText = m.HasTime, m.Time, m.TimeText
+				}
+				inner.HeaderLen += m.HeaderLen
+				*m = inner
+			}
+		}
+		s.setSyslog(m, l, hostKeys, setTime, text)
+		return s.readStructured(m, l, st)
+	}
+	return nil
+}
+
+func (s *state) setSyslog(m *syslog.Message, l *layer, hosts []fieldKey, setTime bool, text []byte) {
+	r, slots := s.rec, s.frame.Slots
+	put := func(part int, key ecs.Key, b []byte) {
+		if len(b) > 0 {
+			v := parse.BytesValue(b)
+			slots[l.header[part]] = v
+			if key != ecs.None {
+				r.Set(key, v)
+			}
+		}
+	}
+	put(0, ecs.LogSyslogHostname, m.Hostname)
+	put(1, ecs.LogSyslogAppName, m.AppName)
+	put(2, ecs.LogSyslogProcID, m.ProcID)
+	put(3, ecs.LogSyslogMsgID, m.MsgID)
+	put(8, ecs.None, m.Sequence)
+	put(9, ecs.None, m.Uptime)
+	put(10, ecs.None, m.Level)
+	if m.HasPriority {
+		f, sev := syslog.OfPriority(m.Priority)
+		slots[l.header[4]], slots[l.header[5]], slots[l.header[6]] = parse.IntValue(int64(m.Priority)), parse.IntValue(int64(f)), parse.IntValue(int64(sev))
+		r.SetInt(ecs.LogSyslogPriority, int64(m.Priority))
+		r.Set(ecs.LogSyslogFacilityCode, parse.IntValue(int64(f)).WithFlags(parse.Constant))
+		r.SetConst(ecs.LogSyslogFacilityName, syslog.FacilityName(f))
+		r.SetInt(ecs.LogSyslogSeverityCode, int64(sev))
+		r.SetConst(ecs.LogSyslogSeverityName, syslog.SeverityName(sev))
+	}
+	if m.Version > 0 {
+		r.SetConst(ecs.LogSyslogVersion, "1")
+	}
+	if len(m.Hostname) > 0 {
+		v := parse.BytesValue(m.Hostname)
+		for _, k := range hosts {
+			r.Set(*k.ref, v)
+		}
+	}
+	if m.HasTime {
+		v := parse.TimeValue(m.Time.Nanos)
+		if m.Time.Zoned {
+			v = v.WithFlags(parse.Zoned)
+		}
+		slots[l.header[7]] = v
+		if setTime {
+			s.setTimestamp(v)
+		}
+	}
+	if m.HeaderLen > 0 {
+		slots[l.header[11]] = parse.BytesValue(text[:min(m.HeaderLen, len(text))])
+	}
+	slots[slotMessage] = parse.BytesValue(m.Payload)
+}
+
+// readStructured puts the parameters of structured data into slots; the others are
+// kept below log.syslog.structured_data.
+func (s *state) readStructured(m *syslog.Message, l *layer, st *layerState) error {
+	if len(m.StructuredData) == 0 {
+		return nil
+	}
+	el := m.Elements()
+	var p syslog.Param
+	if st.sd != nil {
+		st.sd.Begin()
+	}
+	for el.Next(&p) {
+		if len(p.Name) == 0 {
+			continue
+		}
+		slot := -1
+		if st.sd != nil {
+			slot = st.sd.Slot(p.Name)
+		}
+		if slot < 0 && s.pack.spellings != nil {
+			s.spelling = s.spelling[:0]
+			slot = s.spelledSlot(p.Name, 0)
+		}
+		if slot >= 0 && present(s.frame.Slots[slot]) {
+			slot = -1 // of another element
+		}
+		if slot < 0 && !s.keep {
+			continue
+		}
+		v := parse.BytesValue(p.Value)
+		if p.Escaped {
+			v = parse.BytesValue(s.frame.Text.Keep(syslog.AppendUnescaped(s.frame.Text.Scratch(len(p.Value)), p.Value)))
+		}
+		name := p.Name
+		if slot < 0 {
+			b := s.frame.Text.Scratch(len(p.ID) + 1 + len(p.Name))
+			b = append(append(append(b, p.ID...), '.'), p.Name...)
+			name = s.frame.Text.Keep(b)
+		}
+		if !s.frame.Put(slot, int32(ecs.LogSyslogStructuredData), name, v) {
+			return errcat.New(errcat.Oversize, errcat.StageParse, "too many structured data parameters")
+		}
+	}
+	return nil
+}
