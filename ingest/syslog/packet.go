@@ -1,0 +1,151 @@
+package syslog
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/netip"
+	"time"
+
+	"github.com/penstock-dev/penstock/errcat"
+	"github.com/penstock-dev/penstock/ingest"
+	"github.com/penstock-dev/penstock/ingest/internal/gather"
+	"github.com/penstock-dev/penstock/ingest/internal/listen"
+	"github.com/penstock-dev/penstock/parse"
+)
+
+// maxDatagram is more than a UDP datagram can have.
+const maxDatagram = 64 << 10
+
+// packet is one received datagram, valid until the next read.
+type packet struct {
+	data []byte
+	from netip.Addr
+	cut  bool // it was longer than maxDatagram
+}
+
+// packetReader reads as many datagrams as there are, and at least one.
+type packetReader interface {
+	read() ([]packet, error)
+}
+
+// plainReader reads one datagram at a time, on any system.
+type plainReader struct {
+	conn net.PacketConn
+	buf  []byte
+	one  [1]packet
+}
+
+func (r *plainReader) read() ([]packet, error) {
+	n, from, err := r.conn.ReadFrom(r.buf)
+	if err != nil {
+		return nil, err
+	}
+	r.one[0] = packet{data: r.buf[:min(n, maxDatagram)], from: listen.PeerOf(from), cut: n > maxDatagram}
+	return r.one[:], nil
+}
+
+// peer is what is remembered of a sender.
+type peer struct {
+	origin  *parse.Origin
+	key     string
+	allowed bool
+}
+
+// maxPeers bounds the senders that are remembered; beyond it all are forgotten.
+const maxPeers = 8192
+
+var (
+	errOversize = errcat.New(errcat.Oversize, errcat.StageBuffer, "longer than the largest message allowed")
+	errTruncate = errcat.New(errcat.Truncated, errcat.StageCollect, "a datagram of more than 64 KiB")
+)
+
+// runPackets reads datagrams until ctx ends.
+func (s *Source) runPackets(ctx context.Context, out *ingest.Emit, g *gather.Gatherer, limits ingest.Limits) error {
+	defer context.AfterFunc(ctx, func() { s.packets.SetReadDeadline(time.Unix(1, 0)) })()
+	r := newPacketReader(s.packets)
+	peers := map[netip.Addr]peer{}
+	var b gather.Block
+	for {
+		packets, err := r.read()
+		if err != nil {
+			if ctx.Err() != nil || errors.Is(err, net.ErrClosed) {
+				return nil
+			}
+			return err
+		}
+		b.Reset()
+		now := out.Now()
+		for i := range packets {
+			p := &packets[i]
+			from, ok := peers[p.from]
+			if !ok {
+				if len(peers) >= maxPeers {
+					clear(peers)
+				}
+				from = peer{
+					origin: &parse.Origin{Source: s.opts.Name, Peer: p.from, Hint: s.opts.Hint, Zone: s.opts.Zone}, key: p.from.String(),
+					allowed: !p.from.IsValid() || listen.Allowed(s.opts.Limits.Allow, p.from),
+				}
+				peers[p.from] = from
+			}
+			s.packet(&b, p, &from, now, limits)
+		}
+		s.datagrams.Add(int64(len(packets)))
+		if b.Len() == 0 {
+			continue
+		}
+		if err := g.Add(ctx, &b, false, nil); err != nil {
+			return err
+		}
+		s.count(&b)
+	}
+}
+
+// packet adds what a datagram holds to b.
+func (s *Source) packet(b *gather.Block, p *packet, from *peer, now time.Time, limits ingest.Limits) {
+	if !from.allowed {
+		s.refused.Add(1)
+		s.log.Warn("refused a datagram: address not allowed", "peer", p.from)
+		return
+	}
+	raw := trimEnd(p.data)
+	if len(raw) == 0 {
+		s.empty.Add(1)
+		b.Skipped++
+		return
+	}
+	if s.opts.Rate != nil && !s.opts.Rate.Allow(from.key, 1, len(raw)) {
+		s.rateDropped.Add(1)
+		return
+	}
+	var fault error
+	length := int64(0)
+	switch {
+	case p.cut:
+		s.truncated.Add(1)
+		fault = errTruncate
+	case len(raw) > limits.MaxMessage:
+		length = int64(len(raw))
+		raw, fault = raw[:limits.KeepOversize], errOversize
+	}
+	if fault != nil {
+		b.Faults = append(b.Faults, ingest.Fault{Msg: len(b.Msgs), Err: fault, Length: length})
+	}
+	b.Msgs = append(b.Msgs, parse.Message{Raw: raw, Origin: from.origin, Received: now})
+}
+
+// trimEnd takes off one line end or NUL, which many senders add.
+func trimEnd(b []byte) []byte {
+	n := len(b)
+	switch {
+	case n > 0 && b[n-1] == '\n':
+		n--
+		if n > 0 && b[n-1] == '\r' {
+			n--
+		}
+	case n > 0 && b[n-1] == 0:
+		n--
+	}
+	return b[:n]
+}
