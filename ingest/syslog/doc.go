@@ -20,8 +20,9 @@
 // # Framing of streams (RFC 6587)
 //
 // By default each frame is looked at: "LENGTH SP <" begins a message that is counted in
-// octets, anything else ends with LF. Options.Framing sets one of them, or NUL. Of a
-// datagram one line end, or one NUL, is taken off its end; an empty one is skipped.
+// octets, anything else ends with LF. Options.Framing sets one of them, or NUL. One line
+// end, or one NUL, that a sender has put at the end of a datagram or of a counted message
+// is taken off. Empty datagrams and lines are skipped.
 //
 // # Limits
 //

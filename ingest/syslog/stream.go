@@ -60,7 +60,7 @@ func (s *Source) serve(ctx context.Context, accepted *listen.Conn, out *ingest.E
 		}
 		n, err := conn.Read(cut.Room())
 		if n > 0 {
-			b := cut.Cut(n, out.Now())
+			b := trim(cut.Cut(n, out.Now()))
 			if s.opts.Rate != nil && len(b.Msgs) > 0 {
 				if err := s.wait(ctx, key, b); err != nil {
 					return err
@@ -84,12 +84,22 @@ func (s *Source) serve(ctx context.Context, accepted *listen.Conn, out *ingest.E
 		if ctx.Err() != nil {
 			return nil
 		}
-		if b := cut.End(err, out.Now()); b.Len() > 0 {
+		if b := trim(cut.End(err, out.Now())); b.Len() > 0 {
 			s.count(b)
 			return g.Add(ctx, b, false, nil)
 		}
 		return nil
 	}
+}
+
+// trim takes the line end off counted messages: rsyslog and syslog-ng count it in.
+func trim(b *gather.Block) *gather.Block {
+	for i := range b.Msgs {
+		if raw := trimEnd(b.Msgs[i].Raw); len(raw) > 0 {
+			b.Msgs[i].Raw = raw
+		}
+	}
+	return b
 }
 
 // wait waits until the peer may send what it has sent. Many messages at once wait in

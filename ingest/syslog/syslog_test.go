@@ -1,6 +1,7 @@
 package syslog_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"syscall"
 	"testing"
@@ -353,4 +355,29 @@ func TestStaleSocket(t *testing.T) {
 	}
 	l.Close()
 	mustListen(t, syslog.Options{Network: "unix", Address: path})
+}
+
+// A line without an end costs no memory, and its connection goes on behind it.
+func TestEndlessLine(t *testing.T) {
+	s := mustListen(t, syslog.Options{Network: "tcp"})
+	p := ingesttest.Start(t, s)
+	c := dial(t, s)
+	var before, after runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&before)
+	junk := bytes.Repeat([]byte("x"), 1<<20)
+	for range 128 {
+		if _, err := c.Write(junk); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c.Write([]byte("\n<1>next\n"))
+	p.Wait(1)
+	runtime.ReadMemStats(&after)
+	if d := p.WaitDead(1)[0]; d.Category != errcat.Oversize || d.Length != 128<<20+1 {
+		t.Errorf("%s of %d bytes", d.Category, d.Length)
+	}
+	if n := int64(after.TotalAlloc - before.TotalAlloc); n > 2<<20 {
+		t.Errorf("128 MiB without a line end allocated %d bytes", n)
+	}
 }

@@ -145,7 +145,9 @@ func (c *Cutter) frame(how ingest.FrameEnd) {
 		return
 	case how == ingest.TooLong:
 	case len(msg) > c.maxMessage:
-		msg, how = msg[:c.keep], ingest.TooLong
+		// As much as would have been kept if the frame had not fitted into the buffer.
+		head := max(cap(frame)-cap(msg), 0)
+		msg, how = msg[:min(max(c.keep-head, 0), len(msg))], ingest.TooLong
 	case err != nil:
 		length = 0
 	default:
