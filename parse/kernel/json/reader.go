@@ -134,7 +134,7 @@ func (r *Reader) ReadPrefix(data []byte, f *parse.Frame) (int, error) {
 	}
 	for l, vs := range r.lists {
 		if len(vs) > 0 {
-			f.Slots[r.tree.listSlots[l]] = parse.ListValue(vs)
+			f.Set(int(r.tree.listSlots[l]), parse.ListValue(vs))
 		}
 	}
 	return end, nil
@@ -249,7 +249,7 @@ func (r *Reader) object(data []byte, i int, n *node, depth int) int {
 			if saw != 0 {
 				text = r.unescape(text, saw)
 			}
-			r.f.Slots[e.slot] = parse.BytesValue(text)
+			r.f.Set(int(e.slot), parse.BytesValue(text))
 			i++
 			goto after
 		}
@@ -414,7 +414,7 @@ func (r *Reader) value(data []byte, i int, e *entry, parent int32, key []byte, d
 		i = end
 	}
 	if e.slot >= 0 && e.list < 0 {
-		r.f.Slots[e.slot] = v
+		r.f.Set(int(e.slot), v)
 		return i
 	}
 	if !r.put(e, parent, key, v, i) {
@@ -433,7 +433,7 @@ func (r *Reader) put(e *entry, parent int32, key []byte, v parse.Value, at int) 
 		}
 		r.lists[e.list] = append(r.lists[e.list], v)
 	case e.slot >= 0:
-		r.f.Slots[e.slot] = v
+		r.f.Set(int(e.slot), v)
 	case r.rest:
 		if !r.f.Put(-1, parent, key, v) {
 			r.fail(errRest, at)
