@@ -37,13 +37,13 @@ type Pipeline struct {
 	ended  chan struct{}
 	err    error
 
-	mu    sync.Mutex
-	cond  *sync.Cond
-	got   []Message
-	dead  []ingest.DeadLetter
-	gate  chan struct{} // closed while the sink is open
-	fail  error
-	told  bool // Fail was called: the pipeline's error is that of the sink
+	mu   sync.Mutex
+	cond *sync.Cond
+	got  []Message
+	dead []ingest.DeadLetter
+	gate chan struct{} // closed while the sink is open
+	fail error
+	told bool // Fail was called: the pipeline's error is that of the sink
 }
 
 // Start runs src. The test ends with an error if the pipeline's ledger does not balance,
