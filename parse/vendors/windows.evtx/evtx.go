@@ -103,4 +103,3 @@ func zero(b []byte) bool {
 	}
 	return true
 }
-
