@@ -81,6 +81,16 @@ var endpoints = [...]endpoint{
 
 // Derive sets what follows from r's fields.
 func (d *Deriver) Derive(r *parse.Record) {
+	if l := r.Settle(); l != nil {
+		d.byPlan(r, l)
+		return
+	}
+	d.sidesOf(r)
+	d.beyondSides(r)
+}
+
+// sidesOf completes the names of the endpoints.
+func (d *Deriver) sidesOf(r *parse.Record) {
 	for i := range endpoints {
 		if !r.HasAny(d.sides[i]) {
 			continue
@@ -103,6 +113,10 @@ func (d *Deriver) Derive(r *parse.Record) {
 			}
 		}
 	}
+}
+
+// beyondSides sets everything else.
+func (d *Deriver) beyondSides(r *parse.Record) {
 	if r.HasAny(d.flow) {
 		d.network(r)
 	}
@@ -113,9 +127,7 @@ func (d *Deriver) Derive(r *parse.Record) {
 		urlParts(r)
 	}
 	if !d.o.NoFileParts && r.HasAny(d.paths) {
-		pathParts(r, ecs.FilePath, ecs.FileName, ecs.FileExtension, ecs.FileDirectory)
-		pathParts(r, ecs.ProcessExecutable, ecs.ProcessName, ecs.None, ecs.None)
-		pathParts(r, ecs.ProcessParentExecutable, ecs.ProcessParentName, ecs.None, ecs.None)
+		allPathParts(r)
 	}
 	if !d.o.NoRelated {
 		related(r)
@@ -170,38 +182,14 @@ func (d *Deriver) network(r *parse.Record) {
 		}
 	}
 	transport, number := r.Get(ecs.NetworkTransport), r.Get(ecs.NetworkIANANumber)
-	proto := -1
-	switch {
-	case !number.IsZero():
-		n, ok := scan.ParseUint(number.Bytes())
-		if number.Kind() == parse.KindInt {
-			n, ok = uint64(number.Int()), true
-		}
-		if ok && n < 256 {
-			proto = int(n)
-			if transport.IsZero() {
-				if name := ProtocolName(uint8(n)); name != "" {
-					r.SetConst(ecs.NetworkTransport, name)
-				}
-			}
-		}
-	case !transport.IsZero():
-		if n, ok := ProtocolNumber(transport.Str()); ok {
-			proto = int(n)
-			r.SetConst(ecs.NetworkIANANumber, protocolDigits(n))
-		}
-	}
+	proto := protocol(r, &transport, &number)
 	if !r.Has(ecs.NetworkBytes) {
 		a, b := r.Get(ecs.SourceBytes), r.Get(ecs.DestinationBytes)
-		if n := a.Int() + b.Int(); a.Kind() == parse.KindInt && b.Kind() == parse.KindInt && n >= a.Int() && n >= b.Int() {
-			r.SetInt(ecs.NetworkBytes, n)
-		}
+		sum(r, ecs.NetworkBytes, &a, &b)
 	}
 	if !r.Has(ecs.NetworkPackets) {
 		a, b := r.Get(ecs.SourcePackets), r.Get(ecs.DestinationPackets)
-		if n := a.Int() + b.Int(); a.Kind() == parse.KindInt && b.Kind() == parse.KindInt && n >= a.Int() && n >= b.Int() {
-			r.SetInt(ecs.NetworkPackets, n)
-		}
+		sum(r, ecs.NetworkPackets, &a, &b)
 	}
 	if src.Kind() != parse.KindIP || dst.Kind() != parse.KindIP {
 		return
@@ -210,17 +198,59 @@ func (d *Deriver) network(r *parse.Record) {
 		d.communityID(r, src, dst, uint8(proto))
 	}
 	if len(d.o.Internal) > 0 && !r.Has(ecs.NetworkDirection) {
-		from, to := d.internal(src), d.internal(dst)
-		switch {
-		case from && to:
-			r.SetConst(ecs.NetworkDirection, "internal")
-		case from:
-			r.SetConst(ecs.NetworkDirection, "outbound")
-		case to:
-			r.SetConst(ecs.NetworkDirection, "inbound")
-		default:
-			r.SetConst(ecs.NetworkDirection, "external")
+		d.direction(r, src, dst)
+	}
+}
+
+// protocol is the number of the flow's protocol, or -1; it sets the number of a name, and
+// the name of a number.
+func protocol(r *parse.Record, transport, number *parse.Value) int {
+	switch {
+	case !number.IsZero():
+		n, ok := scan.ParseUint(number.Bytes())
+		if number.Kind() == parse.KindInt {
+			n, ok = uint64(number.Int()), true
 		}
+		if !ok || n > 255 {
+			return -1
+		}
+		if transport.IsZero() {
+			if name := ProtocolName(uint8(n)); name != "" {
+				r.SetConst(ecs.NetworkTransport, name)
+			}
+		}
+		return int(n)
+	case !transport.IsZero():
+		if n, ok := ProtocolNumber(transport.Str()); ok {
+			r.SetConst(ecs.NetworkIANANumber, protocolDigits(n))
+			return int(n)
+		}
+	}
+	return -1
+}
+
+// sum sets k to the sum of two counts.
+func sum(r *parse.Record, k ecs.Key, a, b *parse.Value) {
+	if a.Kind() != parse.KindInt || b.Kind() != parse.KindInt {
+		return
+	}
+	if n := a.Int() + b.Int(); n >= a.Int() && n >= b.Int() {
+		r.SetInt(k, n)
+	}
+}
+
+// direction tells it by the networks of the site.
+func (d *Deriver) direction(r *parse.Record, src, dst parse.Value) {
+	from, to := d.internal(src), d.internal(dst)
+	switch {
+	case from && to:
+		r.SetConst(ecs.NetworkDirection, "internal")
+	case from:
+		r.SetConst(ecs.NetworkDirection, "outbound")
+	case to:
+		r.SetConst(ecs.NetworkDirection, "inbound")
+	default:
+		r.SetConst(ecs.NetworkDirection, "external")
 	}
 }
 
@@ -274,6 +304,12 @@ func duration(r *parse.Record) {
 	}
 }
 
+func allPathParts(r *parse.Record) {
+	pathParts(r, ecs.FilePath, ecs.FileName, ecs.FileExtension, ecs.FileDirectory)
+	pathParts(r, ecs.ProcessExecutable, ecs.ProcessName, ecs.None, ecs.None)
+	pathParts(r, ecs.ProcessParentExecutable, ecs.ProcessParentName, ecs.None, ecs.None)
+}
+
 // pathParts splits a Windows or POSIX path. Keys that are None are not wanted.
 func pathParts(r *parse.Record, path, name, ext, dir ecs.Key) {
 	v := r.Get(path)
@@ -308,9 +344,10 @@ func pathParts(r *parse.Record, path, name, ext, dir ecs.Key) {
 
 // relatedTable tells which fields feed which field of related.*.
 type relatedTable struct {
-	set  *parse.KeySet    // all of them
-	rule [ecs.Count]uint8 // by key: the index in keys
-	keys [4]ecs.Key       // related.ip and so on
+	set   *parse.KeySet    // all of them
+	feeds [ecs.Count]bool  // by key
+	rule  [ecs.Count]uint8 // by key: the index in keys
+	keys  [4]ecs.Key       // related.ip and so on
 }
 
 // relatedFields is made at first use and read only.
@@ -335,6 +372,7 @@ var relatedFields = sync.OnceValue(func() *relatedTable {
 			continue
 		}
 		all = append(all, k)
+		t.feeds[k] = true
 	}
 	t.set = parse.NewKeySet(all...)
 	return t

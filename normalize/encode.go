@@ -1,12 +1,9 @@
 package normalize
 
 import (
-	"bytes"
-	"encoding/binary"
 	"slices"
 	"strings"
 	"sync"
-	"unsafe"
 
 	"github.com/penstock-dev/penstock/internal/scan"
 	"github.com/penstock-dev/penstock/internal/timeparse"
@@ -32,13 +29,13 @@ type Encoder struct {
 	opts   EncoderOptions
 	shared *plans
 
-	own        map[*parse.Schema]*plan // found in shared before
-	schema     *parse.Schema           // of plan
+	own        map[*parse.Schema]*ownPlan // found in shared before
+	schema     *parse.Schema              // of plan
 	plan       *plan
+	current    *ownPlan      // of plan
+	layouts    parse.Layouts // of records without a schema
 	keys       []parse.Key
 	containers []container // of the record's dynamic fields
-	shapes     []shape
-	varied     map[variedKey]bool
 	time       timeparse.Formatter
 	// Invalid counts the bytes so far that were not UTF-8.
 	Invalid int
@@ -185,15 +182,13 @@ func newKeyText(path string, flat bool, node func(path string) uint32) keyText {
 	return t
 }
 
-// shape is the text between the values of records that have the same fields, constants
-// included. Devices repeat a few kinds of events, so most records find theirs made
-// already.
+// shape is the text between the values of records that have the same Layout, constants
+// included.
 type shape struct {
-	plan    *plan
-	keys    []parse.Key // in the order in which they were set
+	layout  *parse.Layout
 	same    []sameField
 	fields  []shapeField
-	text    []byte // what stands before each value, one after the other, and the end
+	text    []byte // what stands before each value, one after the other, and the end; then scan.Slack
 	skipped int    // fields that another one's value leaves no room for
 }
 
@@ -203,162 +198,158 @@ type shapeField struct {
 	array bool
 }
 
-// sameField is a constant whose text is part of the shape.
+// sameField is a constant whose text is part of the shape although the Layout does not fix it.
 type sameField struct {
 	at    int32
 	value parse.Value
-}
-
-// shapeSlots is the size of the cache of shapes, in pairs. A set of fields that finds
-// both places of its pair taken costs making its shape anew.
-const shapeSlots = 512
-
-// bytesOf is the memory of keys, which compares and hashes faster than they do one by one.
-func bytesOf(keys []parse.Key) []byte {
-	return unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(keys))), 2*len(keys))
-}
-
-func hashKeys(b []byte) uint64 {
-	h := uint64(len(b))
-	for ; len(b) >= 8; b = b[8:] {
-		h = (h ^ binary.NativeEndian.Uint64(b)) * 0x9E3779B97F4A7C15
-		h ^= h >> 29
-	}
-	for ; len(b) > 0; b = b[1:] {
-		h = (h ^ uint64(b[0])) * 0x9E3779B97F4A7C15
-	}
-	return h ^ h>>32
 }
 
 // Append appends the record as one JSON object to dst and returns the result. It
 // allocates only to grow dst and when it meets a new set of fields. It never fails; the
 // error is there to meet the interface of the pipeline's encoders.
 func (e *Encoder) Append(dst []byte, r *parse.Record) ([]byte, error) {
-	if s := r.Schema(); e.plan == nil || s != e.schema {
+	s := r.Schema()
+	if e.plan == nil || s != e.schema {
 		e.use(s)
 	}
-	keys, values, whole := r.Fields()
-	if !whole || len(keys) == 0 || len(r.Dynamics()) > 0 && !e.opts.ECSOnly {
+	var l *parse.Layout
+	if len(r.Dynamics()) == 0 || e.opts.ECSOnly {
+		if l = r.Layout(); s == nil {
+			l = e.layouts.Of(r)
+		}
+	}
+	if l == nil {
 		return e.appendSlow(dst, r), nil
 	}
-	sh := e.shapeOf(r, keys, values)
+	_, values, _ := r.Fields()
+	sh := e.shapeOf(l, r, values)
 	e.Conflicts += sh.skipped
-	from := int32(0)
+
+	// Texts are copied in words, whose rubbish behind the end is overwritten by what follows.
+	n, from := len(dst), 0
+	out := dst[:cap(dst)]
 	for i := range sh.fields {
 		f := &sh.fields[i]
-		before := sh.text[from:f.end]
-		from = f.end
 		v := &values[f.at]
+		to := int(f.end)
+		if need := n + to - from + v.Len() + maxNumber + 2*scan.Slack; need > len(out) {
+			out = slices.Grow(out[:n], need-n)
+			out = out[:cap(out)]
+		}
+		scan.CopyPart(out[n:], sh.text, from, to)
+		n += to - from
+		from = to
 		kind := v.Kind()
-		if kind != parse.KindString && kind != parse.KindIP || f.array {
-			dst = append(dst, before...)
-			if kind == parse.KindInt && !f.array {
-				dst = v.AppendText(dst)
-			} else {
-				dst = e.appendValue(dst, v, f.array)
-			}
+		if kind != parse.KindString && kind != parse.KindIP && kind != parse.KindInt || f.array {
+			out = e.appendValue(out[:n], v, f.array)
+			n = len(out)
+			out = out[:cap(out)]
 			continue
 		}
 		text := v.Bytes()
-		if kind == parse.KindString && scan.JSONUnsafe(text) < len(text) {
-			dst = append(dst, before...)
-			dst = e.appendString(dst, text)
+		if kind == parse.KindInt {
+			if text != nil {
+				scan.Copy(out[n:], text)
+				n += len(text)
+			} else if i := v.Int(); i >= 0 {
+				n += scan.PutUint(out[n:], uint64(i))
+			} else {
+				n = len(v.AppendText(out[:n])) // in place: there is room for the longest
+			}
 			continue
 		}
-		n := len(dst)
-		end := n + len(before) + len(text) + 2
-		if end > cap(dst) {
-			dst = slices.Grow(dst, end-n)
+		out[n] = '"'
+		if kind == parse.KindIP {
+			scan.Copy(out[n+1:], text)
+		} else if !scan.CopyJSON(out[n+1:], text) {
+			out = e.appendString(out[:n], text)
+			n = len(out)
+			out = out[:cap(out)]
+			continue
 		}
-		dst = dst[:end]
-		n += copy(dst[n:], before)
-		dst[n] = '"'
-		copy(dst[n+1:], text)
-		dst[end-1] = '"'
+		n += len(text) + 2
+		out[n-1] = '"'
 	}
-	return append(dst, sh.text[from:]...), nil
+	return append(out[:n], sh.text[from:len(sh.text)-scan.Slack]...), nil
 }
+
+// maxNumber is the longest text of an integer, or the quotes of a text.
+const maxNumber = 20
 
 // use makes the plan of s the current one.
 func (e *Encoder) use(s *parse.Schema) {
-	pl := e.own[s]
-	if pl == nil {
+	own := e.own[s]
+	if own == nil {
 		if len(e.own) >= maxPlans {
 			clear(e.own)
-			clear(e.varied)
-			clear(e.shapes)
 		}
 		if e.own == nil {
-			e.own = map[*parse.Schema]*plan{}
+			e.own = map[*parse.Schema]*ownPlan{}
 		}
-		pl = e.shared.get(s, e.opts.Flat)
-		e.own[s] = pl
+		own = &ownPlan{plan: e.shared.get(s, e.opts.Flat)}
+		e.own[s] = own
 	}
-	e.schema, e.plan = s, pl
+	e.schema, e.current, e.plan = s, own, own.plan
+}
+
+// ownPlan is a plan with what the Encoder learned.
+type ownPlan struct {
+	plan   *plan
+	shapes []*shape           // by the ID of the Layout
+	varied map[parse.Key]bool // constants that are not worth folding into shapes
 }
 
 // shapeOf finds the shape of r, or makes it.
-func (e *Encoder) shapeOf(r *parse.Record, keys []parse.Key, values []parse.Value) *shape {
-	if e.shapes == nil {
-		e.shapes = make([]shape, shapeSlots)
+func (e *Encoder) shapeOf(l *parse.Layout, r *parse.Record, values []parse.Value) *shape {
+	var sh *shape
+	own, id := e.current, l.ID()
+	if id < len(own.shapes) {
+		sh = own.shapes[id]
 	}
-	id := bytesOf(keys)
-	i := hashKeys(id) % shapeSlots &^ 1
-	sh := &e.shapes[i]
-	made := sh.plan == e.plan && bytes.Equal(bytesOf(sh.keys), id)
-	if !made {
-		other := &e.shapes[i+1]
-		if made = other.plan == e.plan && bytes.Equal(bytesOf(other.keys), id); made || sh.plan != nil && other.plan == nil {
-			sh = other
-		} else if sh.plan != nil {
-			e.shapes[i], e.shapes[i+1] = e.shapes[i+1], e.shapes[i] // the older one goes
+	if sh == nil || sh.layout != l {
+		for id >= len(own.shapes) {
+			own.shapes = append(own.shapes, nil)
 		}
+		sh = &shape{}
+		own.shapes[id] = sh
+		e.makeShape(sh, l, r)
 	}
-	for again := !made; ; {
-		if again {
-			e.makeShape(sh, r, keys)
-		}
+	for again := true; again; {
 		again = false
 		for i := range sh.same {
 			if f := &sh.same[i]; values[f.at] != f.value {
-				e.varies(keys[f.at]) // a constant, but not always the same one
+				if own.varied == nil {
+					own.varied = map[parse.Key]bool{}
+				}
+				own.varied[l.Keys()[f.at]] = true // a constant, but not always the same one
 				again = true
 			}
 		}
-		if !again {
-			return sh
+		if again {
+			e.makeShape(sh, l, r)
 		}
 	}
-}
-
-// varies tells that the constant in field k is not worth folding into shapes.
-func (e *Encoder) varies(k parse.Key) {
-	if e.varied == nil {
-		e.varied = map[variedKey]bool{}
-	}
-	e.varied[variedKey{e.plan, k}] = true
-}
-
-type variedKey struct {
-	plan *plan
-	key  parse.Key
+	return sh
 }
 
 // makeShape writes the record once without the values that vary.
-func (e *Encoder) makeShape(sh *shape, r *parse.Record, keys []parse.Key) {
-	sh.plan = e.plan
-	sh.keys = append(sh.keys[:0], keys...)
+func (e *Encoder) makeShape(sh *shape, l *parse.Layout, r *parse.Record) {
+	sh.layout = l
 	sh.fields, sh.same, sh.text = sh.fields[:0], sh.same[:0], sh.text[:0]
 	before := e.Conflicts
 	sh.text = e.walk(sh.text, r, nil, func(dst []byte, k parse.Key, array bool) []byte {
-		at, v := int32(slices.Index(keys, k)), r.Get(k)
-		if v.Flags()&parse.Constant != 0 && !e.varied[variedKey{e.plan, k}] {
-			sh.same = append(sh.same, sameField{at, v})
+		at, v := l.Position(k), r.Get(k)
+		if _, ok := l.Fixed(at); ok {
 			return e.appendValue(dst, &v, array)
 		}
-		sh.fields = append(sh.fields, shapeField{at, int32(len(dst)), array})
+		if v.Flags()&parse.Constant != 0 && !e.current.varied[k] {
+			sh.same = append(sh.same, sameField{int32(at), v})
+			return e.appendValue(dst, &v, array)
+		}
+		sh.fields = append(sh.fields, shapeField{int32(at), int32(len(dst)), array})
 		return dst
 	})
+	sh.text = append(sh.text, make([]byte, scan.Slack)...)
 	sh.skipped = e.Conflicts - before
 	e.Conflicts = before
 }

@@ -94,8 +94,11 @@ func NewMapper(o MapperOptions) (*Mapper, error) {
 		kept, _ := schema.Lookup(o.Namespace + "." + strings.ReplaceAll(native, ".", "_"))
 		m.keys, m.kept = append(m.keys, k), append(m.kept, kept)
 	}
-	m.constants, err = constantBlock(schema, constants)
-	return m, err
+	if m.constants, err = constantBlock(schema, constants); err != nil {
+		return nil, err
+	}
+	schema.Adopt(m.constants)
+	return m, nil
 }
 
 func constantBlock(schema *parse.Schema, constants map[string]string) (*parse.Block, error) {
@@ -157,4 +160,5 @@ func (m *Mapper) Map(f *parse.Frame, r *parse.Record, c *TimeContext) {
 	for _, p := range f.Rest {
 		r.AddDynamic(m.container, p.Key, p.Value)
 	}
+	r.Settle()
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"iter"
 	"math/bits"
+	"sync/atomic"
 	"unicode/utf8"
 	"unsafe"
 
@@ -22,9 +23,11 @@ type Record struct {
 	present []uint64 // one bit for each Key
 	slot    []uint16 // Key → index into keys and values, meaningful where present
 	keys    []Key
-	values  []Value // roomFor up to len(keys)
-	roomFor []Value // as many as keys has room for
-	holes   bool    // a field was deleted
+	values  []Value  // roomFor up to len(keys)
+	roomFor []Value  // as many as keys has room for
+	holes   bool     // a field was deleted
+	parts   []uint32 // how the fields came, see Layout
+	layout  *Layout  // of the parts that were there when it was found
 	dynamic []Dynamic
 
 	text  arena.Bytes
@@ -56,9 +59,10 @@ const keepFields = 1 << 13
 func (r *Record) Reset() {
 	clear(r.present)
 	if cap(r.values) > keepFields {
-		r.keys, r.values, r.roomFor = nil, nil, nil
+		r.keys, r.values, r.roomFor, r.parts = nil, nil, nil, nil
 	}
 	r.keys, r.holes = r.keys[:0], false
+	r.parts, r.layout = r.parts[:0], nil
 	clear(r.values)
 	r.values = r.values[:0]
 	if cap(r.dynamic) > keepFields {
@@ -169,7 +173,11 @@ func (r *Record) set(k Key, v Value) {
 	}
 	word, bit := &r.present[k>>6], uint64(1)<<(k&63)
 	if *word&bit != 0 {
-		r.values[r.slot[k]] = v
+		old := &r.values[r.slot[k]]
+		if old.flags&Constant != 0 {
+			r.parts = append(r.parts, uint32(k)|partReplaced)
+		}
+		*old = v
 		return
 	}
 	n := len(r.keys)
@@ -177,6 +185,7 @@ func (r *Record) set(k Key, v Value) {
 		r.more()
 		n = len(r.keys)
 	}
+	r.parts = append(r.parts, uint32(k))
 	*word |= bit
 	r.slot[k] = uint16(n)
 	r.keys = r.keys[:n+1]
@@ -207,6 +216,11 @@ type Block struct {
 	keys   []Key
 	values []Value
 	words  []keyWord
+
+	schema *Schema // that adopted it, or nil
+	family *blockFamily
+	part   uint32
+	used   atomic.Bool
 }
 
 // NewBlock returns a Block of the given fields. Its values get the flag Constant: their
@@ -251,9 +265,16 @@ func (r *Record) SetBlock(b *Block) {
 	}
 	r.keys, r.values = r.keys[:end], r.roomFor[:end]
 	copy(r.values[n:], b.values)
+	copy(r.keys[n:], b.keys)
 	for i, k := range b.keys {
-		r.keys[n+i] = k
 		r.slot[k] = uint16(n + i)
+	}
+	if b.schema == r.schema && b.schema != nil && b.alone() {
+		r.parts = append(r.parts, b.part)
+		return
+	}
+	for _, k := range b.keys {
+		r.parts = append(r.parts, uint32(k))
 	}
 }
 
@@ -271,6 +292,10 @@ func (r *Record) compact() {
 	}
 	clear(r.values[n:])
 	r.keys, r.values, r.holes = r.keys[:n], r.values[:n], false
+	r.parts, r.layout = r.parts[:0], nil
+	for _, k := range r.keys {
+		r.parts = append(r.parts, uint32(k))
+	}
 }
 
 // SetString stores a copy of s.
@@ -321,7 +346,7 @@ func (r *Record) Append(k Key, v Value) {
 		}
 		l := r.lists.Alloc(listStep)
 		l[0], l[1] = old, v
-		r.values[r.slot[k]] = grownList(l[:2])
+		r.set(k, grownList(l[:2]))
 		return
 	}
 	l := old.List()
@@ -354,7 +379,7 @@ func (r *Record) Append(k Key, v Value) {
 	if long != nil {
 		r.seen.added(long, l)
 	}
-	r.values[r.slot[k]] = grownList(l)
+	r.set(k, grownList(l))
 }
 
 // listStep is the least room of a list made by Append. Such a list has room up to the

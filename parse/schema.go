@@ -5,6 +5,7 @@ import (
 	"sort"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"unicode/utf8"
 
 	"github.com/penstock-dev/penstock/normalize/ecs"
@@ -26,6 +27,9 @@ type Schema struct {
 	keys    map[string]Key
 	before  []Key // vendor field i stands before this ECS key in path order
 	statics map[Key]map[string]struct{}
+
+	layouts Layouts
+	blocks  atomic.Pointer[[]*Block] // by number
 }
 
 // MaxFieldName is the longest name, in bytes, that a vendor field can have.
@@ -40,6 +44,7 @@ const MaxFieldName = 1024
 // objects, and encoders count that.
 func NewSchema(vendor ...string) (*Schema, error) {
 	s := &Schema{keys: make(map[string]Key, len(vendor)), statics: map[Key]map[string]struct{}{}}
+	s.layouts.schema = s
 	for _, name := range vendor {
 		if _, ok := ecs.Lookup(name); ok {
 			continue

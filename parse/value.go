@@ -170,6 +170,9 @@ func (v Value) Bytes() []byte {
 	return unsafe.Slice((*byte)(v.ptr), v.len)
 }
 
+// Len is the length of the value's text, or the number of elements of a list.
+func (v *Value) Len() int { return v.len }
+
 // Str is Bytes as a string that aliases the same memory: valid until the batch is
 // released.
 func (v Value) Str() string {

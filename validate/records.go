@@ -217,21 +217,8 @@ func (v *Records) Validate(r *parse.Record) error {
 			return err
 		}
 	}
-	rules := v.rules
-	for i, n := 0, r.Slots(); i < n; i++ {
-		k, val := r.RefAt(i)
-		if val == nil || k >= ecs.Count {
-			continue
-		}
-		rule := &rules[k]
-		if rule.kinds&(1<<val.Kind()) != 0 {
-			if v.passes(k, val, rule) {
-				continue
-			}
-		} else if l := val.List(); len(l) > 0 && (rule.array || len(l) == 1) && v.passAll(k, l, rule) {
-			continue
-		}
-		if err := v.field(r, k, *val, rule); err != nil {
+	if l := r.Layout(); l == nil || !v.planOf(l).pass(v, valuesOf(r)) {
+		if err := v.all(r); err != nil {
 			return err
 		}
 	}
@@ -242,6 +229,30 @@ func (v *Records) Validate(r *parse.Record) error {
 	}
 	if len(v.required) > 0 || len(v.presence) > 0 {
 		return v.presences(r)
+	}
+	return nil
+}
+
+func valuesOf(r *parse.Record) []parse.Value {
+	_, values, _ := r.Fields()
+	return values
+}
+
+// all checks every field.
+func (v *Records) all(r *parse.Record) error {
+	rules := v.rules
+	for i, n := 0, r.Slots(); i < n; i++ {
+		k, val := r.RefAt(i)
+		if val == nil || k >= ecs.Count {
+			continue
+		}
+		rule := &rules[k]
+		if v.right(k, val, rule) {
+			continue
+		}
+		if err := v.field(r, k, *val, rule); err != nil {
+			return err
+		}
 	}
 	return nil
 }

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math/rand/v2"
+	"reflect"
 	"strings"
 	"sync"
 	"testing"
@@ -444,5 +446,82 @@ func BenchmarkValidate25(b *testing.B) {
 				}
 			}
 		})
+	}
+}
+
+// The plan of a layout finds what the long way finds.
+func TestValidateByPlan(t *testing.T) {
+	schema, err := parse.NewSchema("acme.x")
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := func(s string) parse.Value { return parse.StringValue(s) }
+	good := parse.NewBlock([]parse.Key{ecs.EventKind, ecs.EventType}, []parse.Value{text("event"), parse.ListValue([]parse.Value{text("info")})})
+	bad := parse.NewBlock([]parse.Key{ecs.EventKind}, []parse.Value{text("nonsense")})
+	schema.Adopt(good)
+	schema.Adopt(bad)
+	values := map[parse.Key][]parse.Value{
+		ecs.EventKind:              {text("event"), text("alert").WithFlags(parse.Constant), text("nonsense").WithFlags(parse.Constant), text("nonsense"), parse.NullValue()},
+		ecs.EventType:              {text("info"), parse.ListValue([]parse.Value{text("info"), text("odd")}), parse.ListValue([]parse.Value{text("info")}), parse.ListValue(nil)},
+		ecs.SourcePort:             {parse.IntValue(80), parse.IntValue(70000), parse.IntValue(-1), text("80"), parse.ListValue([]parse.Value{parse.IntValue(1)})},
+		ecs.SourceBytes:            {parse.IntValue(1), parse.IntValue(-1)},
+		ecs.SourceIP:               {parse.IPv4Value(1, []byte("0.0.0.1")), text("0.0.0.1"), text("x")},
+		ecs.EventAction:            {text("a"), text(strings.Repeat("a", 40)), parse.IntValue(1)},
+		ecs.Timestamp:              {parse.TimeValue(0), parse.TimeValue(1 << 62), text("2026-01-02T03:04:05Z")},
+		ecs.EventRiskScore:         {parse.FloatValue(1.5), parse.RawValue(parse.KindFloat, []byte("1e999"))},
+		ecs.HTTPResponseStatusCode: {parse.IntValue(200)},
+		ecs.Count:                  {text("anything"), parse.IntValue(1)},
+	}
+	var keys []parse.Key
+	for k := range ecs.All() {
+		if values[k] != nil {
+			keys = append(keys, k)
+		}
+	}
+	keys = append(keys, ecs.Count)
+	for _, o := range []validate.Options{
+		{MaxKeyword: 30},
+		{MaxFields: 4, NotAfter: time.Unix(1e9, 0), Policies: map[validate.Finding]validate.Policy{validate.NotAllowed: validate.Strip, validate.Range: validate.Count, validate.Long: validate.Off}},
+		{Policies: map[validate.Finding]validate.Policy{validate.Type: validate.Strip, validate.List: validate.Strip, validate.Unexpected: validate.Reject}},
+	} {
+		planned, plain := mustNew(t, o), mustNew(t, o)
+		var a, b parse.Record
+		layouts := 0
+		for i := range 8000 {
+			for _, r := range []*parse.Record{&a, &b} {
+				shape, rnd := rand.New(rand.NewPCG(uint64(i%150), 2)), rand.New(rand.NewPCG(uint64(i), 3))
+				r.Use(schema)
+				for range 1 + shape.IntN(6) {
+					k := keys[shape.IntN(len(keys))]
+					switch shape.IntN(8) {
+					case 0:
+						r.SetBlock(good)
+					case 1:
+						r.SetBlock(bad)
+					default:
+						v := values[k][0]
+						if rnd.IntN(3) == 0 {
+							v = values[k][rnd.IntN(len(values[k]))]
+						}
+						r.Set(k, v)
+					}
+				}
+			}
+			if a.Settle() != nil {
+				layouts++
+			}
+			b.SetInt(ecs.EventSequence, 1)
+			b.Delete(ecs.EventSequence) // a record that lost a field has no layout
+			got, want := planned.Validate(&a), plain.Validate(&b)
+			if fmt.Sprint(got) != fmt.Sprint(want) || a.Len() != b.Len() {
+				t.Fatalf("%+v, record %d: %v with %d fields, want %v with %d", o, i, got, a.Len(), want, b.Len())
+			}
+		}
+		if !reflect.DeepEqual(planned.Counters(), plain.Counters()) || len(plain.Counters()) == 0 {
+			t.Errorf("counted %v, want %v", planned.Counters(), plain.Counters())
+		}
+		if layouts < 4000 {
+			t.Errorf("only %d records had a layout", layouts)
+		}
 	}
 }

@@ -73,7 +73,10 @@ func (c *compiler) split(set []assign, block **parse.Block) (others []assign) {
 		}
 	}
 	if len(ready) > 0 {
-		c.program.settle = append(c.program.settle, func() { *block = newBlock(ready) })
+		c.program.settle = append(c.program.settle, func() {
+			*block = newBlock(ready)
+			c.program.schema.Adopt(*block)
+		})
 	}
 	return others
 }

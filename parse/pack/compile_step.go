@@ -192,7 +192,7 @@ func (c *compiler) lookupPart(y *yaml.Node) (*lookupPart, error) {
 		a.ready = a.temp < 0 && a.mode == modeSet && a.name != "timestamp" && !t.fromFile
 		l.fields = append(l.fields, a)
 	}
-	c.program.settle = append(c.program.settle, l.makeBlocks)
+	c.program.settle = append(c.program.settle, func() { l.makeBlocks(c.program.schema) })
 	return l, nil
 }
 

@@ -295,6 +295,7 @@ func (p *Pack) event(s *state, o Options, raw []byte, out *parse.Events[parse.Re
 	if o.Original {
 		keepOriginal(r, raw)
 	}
+	r.Settle()
 	if s.trace != nil {
 		s.trace.note(s, reason{how: HowDerived})
 		s.trace.finish(s)

@@ -197,7 +197,7 @@ func (p *lookupPart) block(s *state, key parse.Value) *parse.Block {
 }
 
 // makeBlocks turns the rows into blocks if that can be done.
-func (p *lookupPart) makeBlocks() {
+func (p *lookupPart) makeBlocks(schema *parse.Schema) {
 	for i := range p.fields {
 		if !p.fields[i].ready {
 			return
@@ -211,12 +211,22 @@ func (p *lookupPart) makeBlocks() {
 		return parse.NewBlock(keys, row)
 	}
 	p.blocks = make(map[string]*parse.Block, len(p.table.rows))
+	made := map[*parse.Value]*parse.Block{} // keys that share a row share its block
+	var all []*parse.Block
 	for key, row := range p.table.rows {
-		p.blocks[key] = of(row)
+		b := made[&row[0]]
+		if b == nil {
+			b = of(row)
+			made[&row[0]] = b
+			all = append(all, b)
+		}
+		p.blocks[key] = b
 	}
 	if p.table.fallback != nil {
 		p.fallback = of(p.table.fallback)
+		all = append(all, p.fallback)
 	}
+	schema.Adopt(all...)
 }
 
 // switchPart does what hangs on a value.
