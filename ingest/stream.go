@@ -38,6 +38,13 @@ const maxEmptyReads = 100
 //
 // A Read that blocks does not notice the end of ctx: Copy returns after it.
 func (s Stream) Copy(ctx context.Context, r io.Reader, out *Emit) (int64, error) {
+	c := newCopier(s, out)
+	err := c.copy(ctx, r)
+	out.Discard(c.chunk)
+	return c.sent, err
+}
+
+func newCopier(s Stream, out *Emit) copier {
 	framing := s.Framing
 	if framing == nil {
 		framing = Lines
@@ -45,9 +52,7 @@ func (s Stream) Copy(ctx context.Context, r io.Reader, out *Emit) (int64, error)
 	c := copier{Stream: s, out: out, limits: out.Limits(), splitter: framing(), pos: s.Offset, sent: s.Offset, from: s.Offset}
 	l, ok := c.splitter.(lines)
 	c.plain = ok && l.skipBlank
-	err := c.copy(ctx, r)
-	out.Discard(c.chunk)
-	return c.sent, err
+	return c
 }
 
 // copier is the state of Copy. The buffer is the chunk's:
@@ -70,6 +75,7 @@ type copier struct {
 	carry    []byte // begin of the chunk to come, of it is scanned:
 	carried  int
 	now      time.Time
+	grows    bool // the end of the reader is not that of the stream
 }
 
 func (c *copier) copy(ctx context.Context, r io.Reader) error {
@@ -97,6 +103,12 @@ func (c *copier) copy(ctx context.Context, r io.Reader) error {
 			err = io.ErrNoProgress
 		}
 		if err != nil {
+			if c.grows {
+				if err == io.EOF {
+					err = nil
+				}
+				return errors.Join(err, c.suspend())
+			}
 			if end := c.end(err); end != nil {
 				return end
 			}

@@ -1,12 +1,3 @@
-// Package file is a source of files, read once from beginning to end.
-//
-//	src := file.New(file.Options{Paths: []string{"fw.log"}, Globs: []string{"/var/log/fw/*.log"}})
-//
-// Files are read one after the other: first Paths in the order given, then the matches
-// of each of Globs in the order of their names. A file that two entries name is read
-// once. A path that cannot be read does not keep the others from being read.
-//
-// A Source runs once.
 package file
 
 import (

@@ -32,6 +32,12 @@ var parser = parse.ParserFunc[event](func(m *parse.Message, out *parse.Events[ev
 	return nil
 })
 
+// lineParser keeps the text.
+var lineParser = parse.ParserFunc[event](func(m *parse.Message, out *parse.Events[event]) error {
+	out.Add().text = m.Raw
+	return nil
+})
+
 func run(t testing.TB, src ingest.Source, workers int) (string, error) {
 	t.Helper()
 	var out bytes.Buffer

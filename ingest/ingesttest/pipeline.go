@@ -37,13 +37,13 @@ type Pipeline struct {
 	ended  chan struct{}
 	err    error
 
-	mu   sync.Mutex
-	cond *sync.Cond
-	got  []Message
-	dead []ingest.DeadLetter
-	gate chan struct{} // closed while the sink is open
-	fail error
-	told bool // Fail was called: the pipeline's error is that of the sink
+	mu    sync.Mutex
+	cond  *sync.Cond
+	got   []Message
+	dead  []ingest.DeadLetter
+	gate  chan struct{} // closed while the sink is open
+	fail  error
+	wrote int
 }
 
 // Start runs src. The test ends with an error if the pipeline's ledger does not balance,
@@ -142,6 +142,7 @@ func (p *Pipeline) write(ctx context.Context, b *batch.Batch[Event]) error {
 			p.t.Errorf("message %d was changed after the source sent it", at+i)
 		}
 	}
+	p.wrote++
 	p.cond.Broadcast()
 	return nil
 }
@@ -172,7 +173,7 @@ func (p *Pipeline) Release() {
 func (p *Pipeline) Fail(err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.fail, p.told = err, true
+	p.fail = err
 }
 
 // Wait waits until n messages in all have arrived, and returns them. It fails the test
@@ -252,9 +253,7 @@ func (p *Pipeline) Stop() {
 	if d := time.Since(begin); d > 4*time.Second {
 		p.t.Errorf("the source took %s to return after the end of its context", d)
 	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.err != nil && !p.told && !errors.Is(p.err, context.Canceled) {
+	if p.err != nil && !errors.Is(p.err, context.Canceled) {
 		p.t.Errorf("the source ended with %v", p.err)
 	}
 }

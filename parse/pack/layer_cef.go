@@ -117,9 +117,10 @@ func runCEF(s *state, l *layer, text []byte) error {
 	}
 	h := &st.cefH
 	h.Unescape(s.frame.Text)
-	s.frame.Set(l.header[0], parse.IntValue(int64(h.Version)))
+	slots := s.frame.Slots
+	slots[l.header[0]] = parse.IntValue(int64(h.Version))
 	for i, v := range [...]parse.Value{h.Vendor, h.Product, h.DeviceVersion, h.ClassID, h.Name, h.Severity} {
-		s.frame.Set(l.header[i+1], v)
+		slots[l.header[i+1]] = v
 	}
 	rest := len(s.frame.Rest)
 	err = st.cef.Read(ext, &s.frame)
@@ -151,9 +152,10 @@ func runLEEF(s *state, l *layer, text []byte) error {
 	}
 	h := &st.leefH
 	h.Unescape(s.frame.Text)
-	s.frame.Set(l.header[0], parse.IntValue(int64(h.Major)))
+	slots := s.frame.Slots
+	slots[l.header[0]] = parse.IntValue(int64(h.Major))
 	for i, v := range [...]parse.Value{h.Vendor, h.Product, h.ProductVersion, h.EventID} {
-		s.frame.Set(l.header[i+1], v)
+		slots[l.header[i+1]] = v
 	}
 	rest := len(s.frame.Rest)
 	err = st.leef.Read(attrs, h.Delimiter, &s.frame)

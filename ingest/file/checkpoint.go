@@ -1,0 +1,128 @@
+package file
+
+import (
+	"bytes"
+	"encoding/hex"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/penstock-dev/penstock/errcat"
+)
+
+// stateHeader begins a checkpoint. One that begins otherwise was written by another version.
+const stateHeader = "penstock files 1\n"
+
+// load reads the checkpoint. first reports that there was none.
+func (f *Follower) load(store *checkpoint) (first bool, err error) {
+	b, err := store.read()
+	if err != nil || len(b) == 0 {
+		return err == nil, err
+	}
+	text, ok := bytes.CutPrefix(b, []byte(stateHeader))
+	if !ok {
+		return false, errcat.Newf(errcat.SchemaViolation, errcat.StageCollect, "file: %s is not a checkpoint of this version; move it away to begin anew", store.path)
+	}
+	for line := range strings.Lines(string(text)) {
+		r, err := parseRemembered(strings.TrimSuffix(line, "\n"))
+		if err != nil {
+			return false, errcat.Newf(errcat.SchemaViolation, errcat.StageCollect, "file: the checkpoint %s: %w", store.path, err)
+		}
+		f.former.list = append(f.former.list, r)
+	}
+	return false, nil
+}
+
+// appendTo writes a file as a line.
+func (r *remembered) appendTo(b []byte) []byte {
+	b = strconv.AppendUint(b, r.ID.Device, 10)
+	b = strconv.AppendUint(append(b, ' '), r.ID.Inode, 10)
+	b = strconv.AppendInt(append(b, ' '), r.Print.Offset, 10)
+	for _, m := range [...]mark{r.Print.Head, r.Print.Tail} {
+		b = strconv.AppendInt(append(b, ' '), int64(m.Length), 10)
+		b = hex.AppendEncode(append(b, ' '), m.Sum[:])
+	}
+	b = strconv.AppendInt(append(b, ' '), r.Seen.Unix(), 10)
+	b = strconv.AppendBool(append(b, ' '), r.Deleted)
+	b = strconv.AppendBool(append(b, ' '), r.Copied)
+	b = strconv.AppendQuote(append(b, ' '), r.Path)
+	return append(b, '\n')
+}
+
+func parseRemembered(line string) (r remembered, err error) {
+	var head, tail, path string
+	var seen int64
+	n, err := fmt.Sscanf(line, "%d %d %d %d %32s %d %32s %d %t %t %q", &r.ID.Device, &r.ID.Inode, &r.Print.Offset,
+		&r.Print.Head.Length, &head, &r.Print.Tail.Length, &tail, &seen, &r.Deleted, &r.Copied, &path)
+	if err != nil || n != 11 {
+		return r, fmt.Errorf("a line cannot be read: %w", err)
+	}
+	r.Path, r.Seen = path, time.Unix(seen, 0)
+	_, err1 := hex.Decode(r.Print.Head.Sum[:], []byte(head))
+	_, err2 := hex.Decode(r.Print.Tail.Sum[:], []byte(tail))
+	p := &r.Print
+	if err1 != nil || err2 != nil || p.Offset < 0 || p.Head.Length < 0 || p.Head.Length > headSize || p.Tail.Length < 0 || p.Tail.Length > tailSize ||
+		int64(p.Tail.Length) > p.Offset {
+		return r, fmt.Errorf("a line makes no sense: %s", line)
+	}
+	return r, nil
+}
+
+// save writes the checkpoint if something changed and it is time to.
+func (r *rounds) save(now time.Time, last bool) error {
+	if r.store.path == "" {
+		return nil
+	}
+	if !last && now.Sub(r.saved) < r.pause && now.After(r.saved) {
+		return nil
+	}
+	b := append(r.state[:0], stateHeader...)
+	for _, t := range r.list() {
+		p, ok := r.safePrint(t)
+		if !ok {
+			continue
+		}
+		e := remembered{ID: t.id, Path: t.path, Print: p, Seen: t.seen}
+		b = e.appendTo(b)
+	}
+	for i := range r.f.former.list {
+		b = r.f.former.list[i].appendTo(b)
+	}
+	r.saved, r.state = now, b
+	sum := markOf(b)
+	if sum == r.written {
+		return nil
+	}
+	began := time.Now()
+	if err := r.store.write(b); err != nil {
+		return err
+	}
+	r.written = sum
+	// Writing takes a twentieth of the time at most, however many files there are.
+	r.pause = max(r.f.opts.CheckpointEvery, 20*time.Since(began))
+	return nil
+}
+
+// safePrint is the print of a file at its last safe position.
+func (r *rounds) safePrint(t *followed) (print, bool) {
+	if t.age == nil {
+		return print{}, false
+	}
+	safe := t.age.safe.Load()
+	switch {
+	case safe == t.print.Offset:
+		t.safe = t.print
+	case safe == t.safe.Offset:
+	case t.decode != nil:
+		// Positions within compressed text cannot be looked at again: it is read anew.
+		return print{}, false
+	case t.file != nil:
+		p, err := printAt(t.file, safe)
+		if err != nil || !t.print.matches(t.file) {
+			break // truncated meanwhile: the last one that was good
+		}
+		t.safe = p
+	}
+	return t.safe, t.safe.Offset > 0
+}

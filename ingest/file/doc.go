@@ -1,0 +1,32 @@
+// Package file has two sources of files: [Source] reads files once from beginning to end,
+// [Follower] follows files that are written and rotated.
+//
+//	src := file.Glob("/var/log/fw/*.log")
+//	src, err := file.Follow(file.FollowOptions{Include: []string{"/var/log/**/*.log"}, Checkpoint: "/var/lib/x/files"})
+//
+// # Files once
+//
+// Files are read one after the other: first Paths in the order given, then the matches
+// of each of Globs in the order of their names. A file that two entries name is read
+// once. A path that cannot be read does not keep the others from being read.
+//
+// # Files that grow
+//
+// A Follower knows a file by its device and inode, by what it begins with, and by what
+// stands before the position up to which it was read. So it tells apart
+//
+//   - a file that was renamed: it is read to its end under its new name, also when that
+//     matches no pattern any more, and also when it has been deleted;
+//   - a file that was truncated or written anew (copytruncate), or another file with the
+//     inode of a deleted one: it is read from its beginning;
+//   - a copy or a compressed copy of a file that was read: reading goes on where the
+//     original ended, so that rotated archives may match the patterns too.
+//
+// Delivery is at least once: the positions in the checkpoint are those up to which
+// every required sink has taken everything. After a crash what came behind the last
+// checkpoint is read again. What a program writes between the copy and the truncation of
+// copytruncate is lost to every reader.
+//
+// What is lost in spite of that is counted in [FollowStats] and logged by name: a file that
+// was deleted before it could be opened.
+package file

@@ -1,0 +1,239 @@
+package file
+
+import (
+	"compress/gzip"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/penstock-dev/penstock/ingest"
+)
+
+// FollowOptions of a Follower. Include is needed.
+type FollowOptions struct {
+	// Name of the source. Default: "files". A message's origin is the file's path when it
+	// was found.
+	Name string
+	// Include and Exclude are patterns of path/filepath.Match, in which a path element **
+	// stands for any number of folders. A path that a pattern of Exclude matches, or
+	// whose last element it matches, is left out.
+	Include, Exclude []string
+	// FromEnd begins at the end of the files that are there at the first run, the one
+	// without a checkpoint. Files that come later are read from their beginning.
+	FromEnd bool
+	Framing ingest.Framing // default ingest.Lines; each file is a stream of its own
+	Hint    string         // see parse.Origin
+	Zone    *time.Location // see parse.Origin
+
+	// Checkpoint is the file that keeps positions over restarts. Without it they are
+	// forgotten. A second Follower on the same file is refused.
+	Checkpoint string
+	// CheckpointEvery is how often it is written, if something changed. Default: 250 ms.
+	CheckpointEvery time.Duration
+
+	// Poll is how often a file that grows is looked at. One that rests is looked at less
+	// and less often, down to every 8 Polls. Default: 250 ms.
+	Poll time.Duration
+	// Scan is how often the patterns are looked up. Default: 1 s.
+	Scan time.Duration
+	// Rest is for how long a file that was renamed away or deleted is read on after it
+	// has grown for the last time. Default: 5 s.
+	Rest time.Duration
+	// Unfinished is how long a last line without a line end waits for its rest. Then it is
+	// a message. Default: 1 min.
+	Unfinished time.Duration
+	// CopyGrace is how long a new file that repeats one that is being read is held back, to
+	// see whether that one gets truncated: then it is a copy. Default: 3 s.
+	CopyGrace time.Duration
+	// MaxOpen bounds the open files. Beyond it, those that were read to their end are
+	// closed and opened again when they grow. Default: 512.
+	MaxOpen int
+	// MaxFiles bounds the files that are followed at once; those beyond it wait, and are
+	// counted in FollowStats.Waiting. Default: 100,000.
+	MaxFiles int
+	// Decoders read compressed files by the end of their names. Such a file is read once,
+	// when it has not changed for a Rest. Default: gzip for ".gz". An empty map: none.
+	Decoders map[string]func(io.Reader) (io.ReadCloser, error)
+
+	// Logger gets what is refused or lost. Default: none.
+	Logger *slog.Logger
+	// Now is the wall clock, used for waiting times and the age of forgotten files.
+	// Default: time.Now.
+	Now func() time.Time
+}
+
+// Follower is a Source of files that are written while it reads. It ends with its context
+// only. Stats may be called from any goroutine at any time.
+type Follower struct {
+	opts     FollowOptions
+	patterns []pattern
+	exclude  []pattern
+	log      *slog.Logger
+
+	mu       sync.Mutex // guards what follows; not held while something is read or sent
+	files    map[fileID]*followed
+	order    []*followed          // files, in the order in which they were found
+	former   *memory              // of files that are gone; used by Run only
+	arrived  []*followed          // found by the scan, not yet in files
+	scans    int                  // finished
+	vanished map[fileID]candidate // found, and gone when they were to be opened
+	refused  map[string]bool
+	stats    FollowStats
+
+	// Used by scan only.
+	names   map[string]fileID // what the last one found
+	scanned time.Time         // when it began
+
+	// Used by Run only.
+	first   bool // there was no checkpoint
+	settled bool // the first scan has been taken in
+}
+
+// FollowStats are counters of a Follower.
+type FollowStats struct {
+	Files    int   // followed now
+	Open     int   // of these, open
+	Waiting  int   // found, but beyond MaxFiles
+	Refused  int64 // links that lead out of their root or to themselves, and what is not a file
+	Lost     int64 // files that were gone before they could be opened
+	Rewound  int64 // files that were read again from their last safe position, after a sink failed
+	Broken   int64 // compressed files that could not be read to their end
+	Restarts int64 // files read from their beginning because they were truncated or written anew
+	Behind   int64 // bytes that are there and not yet read
+}
+
+// Follow returns a source of the files that opts name.
+func Follow(opts FollowOptions) (*Follower, error) {
+	if opts.Name == "" {
+		opts.Name = "files"
+	}
+	var errs []error
+	duration := func(name string, d *time.Duration, def time.Duration) {
+		switch {
+		case *d == 0:
+			*d = def
+		case *d < time.Millisecond:
+			errs = append(errs, fmt.Errorf("file: %s is %s, want 1 ms at least", name, *d))
+		}
+	}
+	duration("CheckpointEvery", &opts.CheckpointEvery, 250*time.Millisecond)
+	duration("Poll", &opts.Poll, 250*time.Millisecond)
+	duration("Scan", &opts.Scan, time.Second)
+	duration("Rest", &opts.Rest, 5*time.Second)
+	duration("Unfinished", &opts.Unfinished, time.Minute)
+	duration("CopyGrace", &opts.CopyGrace, 3*time.Second)
+	number := func(name string, n *int, def, low int) {
+		switch {
+		case *n == 0:
+			*n = def
+		case *n < low:
+			errs = append(errs, fmt.Errorf("file: %s is %d, want %d at least", name, *n, low))
+		}
+	}
+	number("MaxOpen", &opts.MaxOpen, 512, 4)
+	number("MaxFiles", &opts.MaxFiles, 100_000, 1)
+	if opts.Decoders == nil {
+		opts.Decoders = map[string]func(io.Reader) (io.ReadCloser, error){
+			".gz": func(r io.Reader) (io.ReadCloser, error) { return gzip.NewReader(r) },
+		}
+	}
+	if opts.Now == nil {
+		opts.Now = time.Now
+	}
+	f := &Follower{
+		opts: opts, log: opts.Logger,
+		files: map[fileID]*followed{}, former: &memory{}, vanished: map[fileID]candidate{}, refused: map[string]bool{},
+	}
+	if f.log == nil {
+		f.log = slog.New(slog.DiscardHandler)
+	}
+	if len(opts.Include) == 0 {
+		errs = append(errs, errors.New("file: FollowOptions has no Include"))
+	}
+	var err error
+	if f.patterns, err = parsePatterns(opts.Include, true); err != nil {
+		errs = append(errs, err)
+	}
+	if f.exclude, err = parsePatterns(opts.Exclude, false); err != nil {
+		errs = append(errs, err)
+	}
+	if len(errs) > 0 {
+		return nil, errors.Join(errs...)
+	}
+	return f, nil
+}
+
+// Name is the name from the options.
+func (f *Follower) Name() string { return f.opts.Name }
+
+// Stats returns the counters.
+func (f *Follower) Stats() FollowStats {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	s := f.stats
+	s.Files, s.Open = len(f.files)+len(f.arrived), f.open()
+	for _, t := range f.order {
+		s.Behind += t.behind.Load()
+	}
+	return s
+}
+
+// Run follows the files until ctx ends.
+func (f *Follower) Run(ctx context.Context, out *ingest.Emit) error {
+	store, err := openCheckpoint(f.opts.Checkpoint)
+	if err != nil {
+		return err
+	}
+	defer store.close()
+	if f.first, err = f.load(store); err != nil {
+		return err
+	}
+	// The scanner goes on while the reader waits for a chunk, so that files that are deleted
+	// meanwhile are open already. It ends with ctx, and Run waits for it.
+	ctx, cancel := context.WithCancel(ctx)
+	var scanner sync.WaitGroup
+	f.scan(out)
+	scanner.Go(func() { f.scanner(ctx, out) })
+	defer func() {
+		cancel()
+		scanner.Wait()
+		f.closeAll()
+	}()
+	r := &rounds{f: f, out: out, store: store}
+	err = r.run(ctx)
+	cancel()
+	scanner.Wait()
+	return errors.Join(err, r.last())
+}
+
+// scanner looks for new files. It is the body of a goroutine of Run.
+func (f *Follower) scanner(ctx context.Context, out *ingest.Emit) {
+	tick := time.NewTicker(f.opts.Scan)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			f.scan(out)
+		}
+	}
+}
+
+func (f *Follower) closeAll() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, t := range append(f.order, f.arrived...) {
+		t.close()
+	}
+}
+
+// decoder is what reads a file of that name, or nil.
+func (f *Follower) decoder(path string) func(io.Reader) (io.ReadCloser, error) {
+	return f.opts.Decoders[filepath.Ext(path)]
+}

@@ -1,0 +1,105 @@
+package file
+
+import (
+	"io"
+	"os"
+	"sync/atomic"
+	"time"
+
+	"github.com/penstock-dev/penstock/ingest"
+	"github.com/penstock-dev/penstock/parse"
+)
+
+// followed is one file. Only the goroutine of Run uses it, except for what the scan needs,
+// which Follower.mu guards.
+type followed struct {
+	name   string    // by which the scan found it last
+	seenAt time.Time // when that was
+
+	id      fileID   // guarded too where it changes, as is file
+	path    string   // name, as of the last turn
+	file    *os.File // nil while closed
+	decode  func(io.Reader) (io.ReadCloser, error)
+	reader  io.ReadCloser // of a compressed file at work
+	head    []byte        // what it gave first
+	tail    []byte        // what it gave last
+	size    int64         // when it was looked at last
+	changed time.Time     // its modification time then
+	read    int64         // up to here, what is held of an unfinished message included
+	print   print         // where the last complete message ends
+	safe    print         // up to where everything has reached its end
+	begins  []byte        // the first bytes, to compare quickly
+	origin  *parse.Origin
+	copier  *ingest.Copier
+	age     *generation
+
+	grown   time.Time // when it had something new for the last time
+	next    time.Time // when it is looked at again
+	wait    time.Duration
+	seen    time.Time // seenAt, as of the last turn
+	missing bool      // the last scans did not find it
+	behind  atomic.Int64
+	linked  bool      // some name leads to it
+	held    time.Time // since when it may be a copy of another one
+	decided bool
+	done    bool // a compressed file that was read
+}
+
+// generation is the content of a file between two truncations, or between two attempts to
+// deliver it.
+type generation struct {
+	commits *ingest.Commits
+	safe    atomic.Int64 // everything before has reached its end
+	failed  atomic.Bool  // something behind has not
+}
+
+// begin starts a generation at an offset.
+func (t *followed) begin(f *Follower, out *ingest.Emit, at int64) {
+	g := &generation{}
+	g.safe.Store(at)
+	g.commits = ingest.NewCommits(at, g.safe.Store)
+	t.age = g
+	if t.origin == nil {
+		t.origin = &parse.Origin{Source: t.path, Hint: f.opts.Hint, Zone: f.opts.Zone}
+	}
+	t.copier = ingest.Stream{
+		Framing: f.opts.Framing, Origin: t.origin, Offset: at,
+		Done: func(start, end int64, r ingest.Result) {
+			if r.Failed > 0 {
+				g.failed.Store(true)
+				return
+			}
+			r.Shed = 0 // a policy's decision, and in the ledger: reading it again would not help
+			g.commits.Done(start, end, r)
+		},
+	}.Grow(out)
+	t.read = at
+}
+
+// moved takes the new position after reading.
+func (t *followed) moved(src io.ReaderAt) error {
+	at, held := t.copier.Position()
+	t.read = at + held
+	if at == t.print.Offset && at > 0 {
+		return nil
+	}
+	p, err := printAt(src, at)
+	if err != nil {
+		return err
+	}
+	t.print = p
+	return nil
+}
+
+// beginSize is how many first bytes are kept.
+const beginSize = 32
+
+// beginning returns the first bytes of the file, as far as they are there.
+func (t *followed) beginning() []byte {
+	if len(t.begins) < beginSize && t.file != nil {
+		b := make([]byte, beginSize)
+		n, _ := t.file.ReadAt(b, 0)
+		t.begins = b[:n]
+	}
+	return t.begins
+}

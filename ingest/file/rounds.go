@@ -1,0 +1,420 @@
+package file
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"slices"
+	"time"
+
+	"github.com/penstock-dev/penstock/ingest"
+)
+
+// rounds is the reading goroutine of a Follower.
+type rounds struct {
+	f       *Follower
+	out     *ingest.Emit
+	store   *checkpoint
+	saved   time.Time     // when the checkpoint was looked at last
+	pause   time.Duration // until the next time
+	state   []byte
+	written mark // of what is in the checkpoint
+}
+
+// turnSize is how much of one file is read before the next has its turn.
+const turnSize = 1 << 20
+
+// run reads what there is, file after file, until ctx ends.
+func (r *rounds) run(ctx context.Context) error {
+	f := r.f
+	for ctx.Err() == nil {
+		now := f.opts.Now()
+		r.adopt(now)
+		busy := false
+		soonest := now.Add(f.opts.Poll)
+		for _, t := range r.list() {
+			if t.next.After(now) {
+				if t.next.Before(soonest) {
+					soonest = t.next
+				}
+				continue
+			}
+			grew, err := r.turn(ctx, t, now)
+			if err != nil {
+				if ctx.Err() != nil || errors.Is(err, ingest.ErrClosed) {
+					return nil
+				}
+				f.log.Warn("a file cannot be read now", "path", t.path, "error", err)
+				t.wait = min(2*max(t.wait, f.opts.Poll), 16*f.opts.Poll)
+				t.next = now.Add(t.wait)
+				continue
+			}
+			busy = busy || grew
+		}
+		if err := r.save(now, false); err != nil {
+			f.log.Error("the checkpoint cannot be written", "path", f.opts.Checkpoint, "error", err)
+		}
+		if busy {
+			continue
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(max(soonest.Sub(now), time.Millisecond)):
+		}
+	}
+	return nil
+}
+
+// list is the files in the order in which they have their turns.
+func (r *rounds) list() []*followed {
+	r.f.mu.Lock()
+	defer r.f.mu.Unlock()
+	return slices.Clone(r.f.order)
+}
+
+// adopt takes in what the scan found.
+func (r *rounds) adopt(now time.Time) {
+	f := r.f
+	f.mu.Lock()
+	arrived, scans := f.arrived, f.scans
+	f.arrived = nil
+	for _, t := range arrived {
+		if f.files[t.id] != nil {
+			t.close()
+			continue
+		}
+		f.files[t.id] = t
+		f.order = append(f.order, t)
+	}
+	f.mu.Unlock()
+	// First those that are known, so that it is clear which of them hold something else
+	// now when copies are looked for.
+	for _, t := range arrived {
+		if t.file == nil {
+			r.reopen(t, now)
+		}
+		if t.file == nil || t.decode != nil {
+			continue
+		}
+		if p, ok := f.former.same(t.id, t.file); ok {
+			r.resume(t, p)
+		}
+	}
+	if !f.settled && scans > 0 {
+		f.settled = true
+		f.former.settle()
+		if f.first && f.opts.FromEnd {
+			for _, t := range arrived {
+				if !t.decided && t.decode == nil && t.file != nil {
+					r.fromEnd(t)
+				}
+			}
+		}
+		f.first = false
+	}
+	f.former.forget(now)
+}
+
+func (r *rounds) resume(t *followed, p print) {
+	t.begin(r.f, r.out, p.Offset)
+	t.print, t.decided = p, true
+}
+
+// fromEnd begins behind the last line that is complete now.
+func (r *rounds) fromEnd(t *followed) {
+	at := t.size
+	b, err := readAt(t.file, max(0, at-turnSize), int(min(at, turnSize)))
+	if err == nil {
+		if i := bytes.LastIndexByte(b, '\n'); i >= 0 {
+			at -= int64(len(b) - i - 1)
+		}
+	}
+	p, err := printAt(t.file, at)
+	if err != nil {
+		return // it is read from its beginning
+	}
+	r.resume(t, p)
+}
+
+// turn reads what one file has. grew says that there may be more at once.
+func (r *rounds) turn(ctx context.Context, t *followed, now time.Time) (grew bool, err error) {
+	f := r.f
+	f.mu.Lock()
+	t.path, t.seen = t.name, t.seenAt
+	f.mu.Unlock()
+	t.missing = now.Sub(t.seen) > 2*f.opts.Scan+f.opts.Rest/2
+	defer func() { t.behind.Store(max(t.size-t.read, 0)) }()
+	if t.age != nil && t.age.failed.Load() {
+		return false, r.rewind(t, now)
+	}
+	if t.file == nil {
+		if gone := r.awake(t, now); gone || t.file == nil {
+			return false, nil
+		}
+	}
+	info, err := t.file.Stat()
+	if err != nil {
+		return false, err
+	}
+	_, linked := idOf(t.path, info)
+	changed := info.Size() != t.size || !info.ModTime().Equal(t.changed)
+	t.size, t.changed, t.linked = info.Size(), info.ModTime(), linked
+	if t.decode != nil {
+		return r.archive(ctx, t, now, changed)
+	}
+	if !t.decided {
+		if !r.decide(t, now) {
+			return false, nil
+		}
+		changed = true
+	}
+	if t.size < t.read || changed && t.print.Offset > 0 && !t.print.matches(t.file) {
+		r.restart(t)
+	}
+	if t.size > t.read {
+		n := min(t.size-t.read, turnSize)
+		err := t.copier.More(ctx, io.NewSectionReader(t.file, t.read, n))
+		before := t.read
+		if merr := t.moved(t.file); merr != nil && err == nil && !errors.Is(merr, io.ErrUnexpectedEOF) {
+			err = merr // otherwise it was truncated, which the next turn sees
+		}
+		if t.read > before {
+			t.grown, t.wait, t.next = now, f.opts.Poll, now
+			if t.size <= t.read {
+				t.next = now.Add(min(t.wait, f.opts.Poll))
+			}
+		}
+		return t.size > t.read && t.read > before, err
+	}
+	return false, r.rest(t, now)
+}
+
+// rest deals with a file that has nothing new.
+func (r *rounds) rest(t *followed, now time.Time) error {
+	f := r.f
+	idle := now.Sub(t.grown)
+	leaving := !t.linked || t.missing
+	if _, held := t.copier.Position(); held > 0 && (idle >= f.opts.Unfinished || leaving && idle >= f.opts.Rest) {
+		if err := t.copier.End(); err != nil {
+			return err
+		}
+		if err := t.moved(t.file); err != nil {
+			return err
+		}
+	}
+	if leaving && idle >= f.opts.Rest && (t.age.safe.Load() == t.print.Offset || t.age.failed.Load()) {
+		if !t.age.failed.Load() {
+			r.leave(t, now)
+		}
+		return nil
+	}
+	t.wait = min(2*t.wait, 8*f.opts.Poll)
+	t.next = now.Add(t.wait)
+	if idle > 4*f.opts.Rest && r.crowded() {
+		r.shut(t)
+	}
+	return nil
+}
+
+// crowded reports whether open files should be closed to make room for others.
+func (r *rounds) crowded() bool {
+	r.f.mu.Lock()
+	defer r.f.mu.Unlock()
+	return r.f.open() > r.f.opts.MaxOpen*3/4
+}
+
+func (r *rounds) shut(t *followed) {
+	r.f.mu.Lock()
+	defer r.f.mu.Unlock()
+	t.close()
+}
+
+// leave forgets a file that is gone, but not what it held.
+func (r *rounds) leave(t *followed, now time.Time) {
+	f := r.f
+	f.former.add(remembered{ID: t.id, Path: t.path, Print: t.print, Seen: now, Deleted: !t.linked, Copied: !t.linked})
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	t.close()
+	delete(f.files, t.id)
+	f.order = slices.DeleteFunc(f.order, func(o *followed) bool { return o == t })
+}
+
+// restart reads a file from its beginning: it was truncated or written anew.
+func (r *rounds) restart(t *followed) {
+	f := r.f
+	f.former.add(remembered{ID: t.id, Path: t.path, Print: t.print, Seen: f.opts.Now(), Deleted: true, Copied: true})
+	if _, held := t.copier.Position(); held > 0 {
+		f.log.Warn("a file was truncated in the middle of a line", "path", t.path, "bytes", held)
+	}
+	t.print, t.begins = print{}, nil
+	t.begin(f, r.out, 0)
+	f.mu.Lock()
+	f.stats.Restarts++
+	f.mu.Unlock()
+}
+
+// rewind goes back to the last safe position, since a sink has not taken what came behind.
+func (r *rounds) rewind(t *followed, now time.Time) error {
+	f := r.f
+	at := t.age.safe.Load()
+	t.begin(f, r.out, at)
+	t.print = print{}
+	t.next = now.Add(max(time.Second, f.opts.Poll))
+	f.mu.Lock()
+	f.stats.Rewound++
+	f.mu.Unlock()
+	if t.decode != nil {
+		t.done = false
+		if t.reader != nil {
+			t.reader.Close()
+			t.reader = nil
+		}
+		return nil
+	}
+	if t.file == nil {
+		return nil
+	}
+	p, err := printAt(t.file, at)
+	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) {
+		return err
+	}
+	t.print = p
+	return nil
+}
+
+// decide finds where a new file is to be read from. It reports false while that is not
+// clear.
+func (r *rounds) decide(t *followed, now time.Time) bool {
+	f := r.f
+	if t.size == 0 {
+		t.wait = min(2*t.wait, 4*f.opts.Poll)
+		t.next = now.Add(t.wait)
+		if (!t.linked || t.missing) && now.Sub(t.grown) >= f.opts.Rest {
+			t.begin(f, r.out, 0)
+			t.decided = true
+			r.leave(t, now)
+		}
+		return false
+	}
+	if p, ok := f.former.copyOf(t.path, t.file, false); ok {
+		r.resume(t, p)
+		return true
+	}
+	if twin := r.repeats(t); twin {
+		if t.held.IsZero() {
+			t.held = now
+		}
+		if now.Sub(t.held) < f.opts.CopyGrace {
+			t.next = now.Add(f.opts.Poll)
+			return false
+		}
+	}
+	t.begin(f, r.out, 0)
+	t.print, t.decided = print{}, true
+	return true
+}
+
+// repeats reports whether a file begins as another one that is being read does, and may so
+// be a copy that is about to replace it.
+func (r *rounds) repeats(t *followed) bool {
+	first := t.beginning()
+	for _, o := range r.list() {
+		if o == t || o.file == nil || o.decode != nil || !o.decided || o.print.Offset == 0 || !isCopyName(o.path, t.path) {
+			continue
+		}
+		if o.print.matches(t.file) {
+			return true
+		}
+		b := o.beginning()
+		n := min(len(first), len(b))
+		if n == 0 || !bytes.Equal(first[:n], b[:n]) {
+			continue
+		}
+		n = int(min(t.size, o.print.Offset, headSize))
+		x, err := readAt(t.file, 0, n)
+		y, err2 := readAt(o.file, 0, n)
+		if err == nil && err2 == nil && bytes.Equal(x, y) {
+			return true
+		}
+	}
+	return false
+}
+
+// awake looks at a file that is closed, and opens it if it has changed. gone reports that it
+// is not there any more.
+func (r *rounds) awake(t *followed, now time.Time) (gone bool) {
+	info, err := os.Stat(t.path)
+	if err == nil {
+		if id, _ := idOf(t.path, info); id == t.id {
+			if t.copier != nil && info.Size() == t.size && info.ModTime().Equal(t.changed) {
+				t.wait = min(2*t.wait, 8*r.f.opts.Poll)
+				t.next = now.Add(t.wait)
+				return false
+			}
+			r.reopen(t, now)
+			return false
+		}
+	}
+	// Another file has its name, or none: the next scan may know it by a new name.
+	if now.Sub(t.seen) > 2*r.f.opts.Scan+r.f.opts.Rest {
+		t.linked = false
+		if t.copier == nil {
+			t.begin(r.f, r.out, 0)
+		}
+		if t.size > t.read {
+			r.f.mu.Lock()
+			r.f.stats.Lost++
+			r.f.mu.Unlock()
+			r.f.log.Error("a file was gone before it was read", "path", t.path, "bytes", t.size-t.read)
+		}
+		r.leave(t, now)
+		return true
+	}
+	t.next = now.Add(r.f.opts.Poll)
+	return false
+}
+
+// reopen opens a file, for which another one may have to be closed.
+func (r *rounds) reopen(t *followed, now time.Time) {
+	f := r.f
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.open() >= f.opts.MaxOpen {
+		// The one that has rested longest makes room.
+		var rests *followed
+		for _, o := range f.order {
+			if o.file != nil && o != t && o.decided && o.linked && o.size <= o.read && (rests == nil || o.grown.Before(rests.grown)) {
+				rests = o
+			}
+		}
+		if rests == nil {
+			t.next = now.Add(f.opts.Poll)
+			return
+		}
+		rests.close()
+	}
+	id := t.id
+	if err := t.open(); err != nil {
+		if !errors.Is(err, fs.ErrNotExist) {
+			f.refuseLocked(t.path, err)
+		}
+		t.next = now.Add(f.opts.Poll)
+		return
+	}
+	if t.id != id { // a new file whose name another one has taken by now
+		delete(f.files, id)
+		if f.files[t.id] != nil {
+			t.close()
+			f.order = slices.DeleteFunc(f.order, func(o *followed) bool { return o == t })
+			return
+		}
+		f.files[t.id] = t
+	}
+}
+
+// last writes the checkpoint when everything is over.
+func (r *rounds) last() error { return r.save(r.f.opts.Now(), true) }

@@ -1,5 +1,0 @@
-//go:build !penstock_poison
-
-package parse
-
-func (f *Frame) checkClear() {}
