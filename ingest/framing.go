@@ -8,7 +8,7 @@ import (
 )
 
 // Framing says where the messages of a byte stream end: Lines, LinesAndBlanks, NUL,
-// Whole, OctetCounting, JSONValues, or a function of the host. It makes one Splitter
+// Whole, OctetCounting, JSONValues, EVTX, or a function of the host. It makes one Splitter
 // for each stream.
 type Framing func() Splitter
 
@@ -47,7 +47,7 @@ const (
 	TooLong
 )
 
-// ParseFraming returns the Framing of a name: lines, nul, whole, octet or json.
+// ParseFraming returns the Framing of a name: lines, nul, whole, octet, json or evtx.
 func ParseFraming(name string) (Framing, error) {
 	switch name {
 	case "lines":
@@ -60,8 +60,10 @@ func ParseFraming(name string) (Framing, error) {
 		return OctetCounting, nil
 	case "json":
 		return JSONValues, nil
+	case "evtx":
+		return EVTX, nil
 	}
-	return nil, fmt.Errorf("ingest: unknown framing %q: it is one of lines, nul, whole, octet, json", name)
+	return nil, fmt.Errorf("ingest: unknown framing %q: it is one of lines, nul, whole, octet, json, evtx", name)
 }
 
 // Lines ends messages with LF, which is taken off together with a CR before it. A last

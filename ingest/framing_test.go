@@ -89,6 +89,9 @@ func TestFraming(t *testing.T) {
 		{"json, cut", ingest.JSONValues, `{} {"a":"}`, []string{"0 {}", `3 TRUNCATED 7 {"a":"}`}, 0},
 		{"json, no value", ingest.JSONValues, "{}}\n{}", []string{"0 {}", "2 SCHEMA_VIOLATION 1 }", "4 {}"}, 0},
 		{"json, text", ingest.JSONValues, "<1> a\n{}", []string{"0 SCHEMA_VIOLATION 5 <1> a", "6 {}"}, 0},
+		{"evtx, text", ingest.EVTX, "abc\n", []string{"0 UNKNOWN_FORMAT 4 abc\n"}, 0},
+		{"evtx, cut in the header", ingest.EVTX, "ElfFile\x00ab", []string{"0 TRUNCATED 10 ElfFile\x00ab"}, 0},
+		{"evtx, empty", ingest.EVTX, "", []string{"0 TRUNCATED 0 "}, 0},
 		{"json, backslash at the end", ingest.JSONValues, `{"a":"\\"}{"b":"\`, []string{`0 {"a":"\\"}`, `10 TRUNCATED 7 {"b":"\`}, 0},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

@@ -3,6 +3,8 @@ package parse
 import (
 	"encoding/binary"
 	"fmt"
+	"iter"
+	"math/bits"
 	"unsafe"
 
 	"github.com/penstock-dev/penstock/internal/arena"
@@ -15,8 +17,11 @@ import (
 // filled again and again by one worker.
 type Frame struct {
 	// Slots holds the values of the wanted native keys, absent ones as the zero Value.
-	// The first of two equal keys wins; Duplicates counts the others.
+	// The first of two equal keys wins; Duplicates counts the others. They are written
+	// by Put, Fill and Set alone, or Reset would not know what to clear; who must write
+	// into Slots says so by Mark.
 	Slots []Value
+	used  []uint64 // one bit for each slot that was written
 	// Rest holds what had no slot, in the order of the wire, if KeepRest is set.
 	Rest     []Pair
 	KeepRest bool
@@ -46,10 +51,18 @@ type Pair struct {
 // Reset prepares the frame for the next event: slots absent, nothing kept.
 func (f *Frame) Reset(slots int, text *arena.Bytes) {
 	if cap(f.Slots) < slots {
-		f.Slots = make([]Value, slots)
+		f.Slots, f.used = make([]Value, slots), make([]uint64, (slots+63)/64)
+	} else {
+		f.Slots = f.Slots[:cap(f.Slots)]
+		for w, word := range f.used {
+			for ; word != 0; word &= word - 1 {
+				f.Slots[w<<6+bits.TrailingZeros64(word)] = Value{}
+			}
+			f.used[w] = 0
+		}
+		f.checkClear()
+		f.Slots = f.Slots[:slots]
 	}
-	f.Slots = f.Slots[:slots]
-	clear(f.Slots)
 	clear(f.Rest)
 	f.Rest = f.Rest[:0]
 	if cap(f.Rest) > 2*DefaultMaxRest {
@@ -66,7 +79,7 @@ func (f *Frame) Put(slot int, parent int32, key []byte, v Value) bool {
 			f.Duplicates++
 			return true
 		}
-		f.Slots[slot] = v
+		f.Set(slot, v)
 		return true
 	}
 	if !f.KeepRest {
@@ -86,9 +99,38 @@ func (f *Frame) Put(slot int, parent int32, key []byte, v Value) bool {
 // Fill is Put for a text and a slot, which must not be negative.
 func (f *Frame) Fill(slot int, text []byte, flags Flags) {
 	if v := &f.Slots[slot]; v.kind == KindNone {
+		f.used[slot>>6] |= 1 << (slot & 63)
 		v.ptr, v.len, v.kind, v.flags = unsafe.Pointer(unsafe.SliceData(text)), len(text), KindString, flags
 	} else {
 		f.Duplicates++
+	}
+}
+
+// Set stores v in slot, whatever that holds. An absent v empties it.
+func (f *Frame) Set(slot int, v Value) {
+	f.Slots[slot] = v
+	f.used[slot>>6] |= 1 << (slot & 63)
+}
+
+// Mark tells that somebody else writes into the slots of which set has the bits: bit
+// n&63 of set[n>>6] is that of slot n. It may be shorter than there are slots.
+func (f *Frame) Mark(set []uint64) {
+	for i, w := range set {
+		f.used[i] |= w
+	}
+}
+
+// Written yields the slots that hold something, in their order.
+func (f *Frame) Written() iter.Seq[int] {
+	return func(yield func(int) bool) {
+		for w, word := range f.used {
+			for ; word != 0; word &= word - 1 {
+				i := w<<6 + bits.TrailingZeros64(word)
+				if i < len(f.Slots) && f.Slots[i].kind != KindNone && !yield(i) {
+					return
+				}
+			}
+		}
 	}
 }
 

@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"compress/gzip"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -212,5 +213,44 @@ func TestUsage(t *testing.T) {
 		if _, errs, code := penstock(t, "", args...); code != 1 || errs == "" {
 			t.Errorf("%v: exit %d, %s", args, code, errs)
 		}
+	}
+}
+
+// Formats that are no text are parsed by name, each with the framing that its files have.
+func TestParseBinaryFormats(t *testing.T) {
+	flow := append([]byte{0, 5, 0, 1}, make([]byte, 20+48)...)
+	copy(flow[8:], []byte{0x69, 0xa6, 0xa5, 0xd0})          // time of export
+	copy(flow[24:], []byte{192, 0, 2, 1, 198, 51, 100, 2})  // addresses
+	copy(flow[24+32:], []byte{0x12, 0x34, 0, 53, 0, 0, 17}) // ports, flags, protocol
+	for what, tc := range map[string]struct {
+		in   string
+		args []string
+		want int
+	}{
+		"one datagram":       {string(flow), nil, 1},
+		"several with sizes": {strings.Repeat(fmt.Sprintf("%d %s", len(flow), flow), 3), []string{"-framing", "octet"}, 3},
+	} {
+		out, errs, code := penstock(t, tc.in, append([]string{"parse", "-p", "netflow"}, tc.args...)...)
+		got := lines(out)
+		if code != 0 || len(got) != tc.want || field(t, got[0], "source.ip") != "192.0.2.1" || field(t, got[0], "network.transport") != "udp" {
+			t.Errorf("%s: exit %d: %s%s", what, code, out, errs)
+		}
+	}
+	f, err := os.Open("../../parse/kernel/evtx/testdata/sample.evtx.gz")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	r, err := gzip.NewReader(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	file, err := io.ReadAll(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, errs, code := penstock(t, string(file), "parse", "-p", "evtx")
+	if got := lines(out); code != 0 || len(got) != 3 || field(t, got[1], "event.code") != "4625" {
+		t.Errorf("exit %d: %s%s", code, out, errs)
 	}
 }

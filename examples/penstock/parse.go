@@ -39,7 +39,7 @@ func runParse(ctx context.Context, args []string, std stdio) error {
 	var o parseOptions
 	fs := flags("parse", "[flags] [FILE...]", std)
 	fs.StringVar(&o.pack, "p", "auto", "`pack` or format by name, or auto to tell it by the bytes")
-	fs.StringVar(&o.framing, "framing", "lines", "where records end: lines, nul, whole, octet or json")
+	fs.StringVar(&o.framing, "framing", "", "where records end: lines, nul, whole, octet, json or evtx; default lines, for netflow whole (a file is one datagram; with octet it has several, each behind its length and a space), for evtx evtx")
 	fs.StringVar(&o.events, "events", "all", "all events of a record, or one: the first only")
 	fs.StringVar(&o.errors, "errors", "inline", "dead letters: inline in the output, drop, or a `file` to write them to")
 	fs.BoolVar(&o.original, "original", false, "keep the raw record in event.original")
@@ -83,11 +83,14 @@ func runParse(ctx context.Context, args []string, std stdio) error {
 // config wires the pipeline that the options describe.
 func (o *parseOptions) config(paths []string, std stdio) (cfg ingest.Config[parse.Record], closeDead func() error, err error) {
 	closeDead = func() error { return nil }
-	framing, err := ingest.ParseFraming(o.framing)
+	parser, usual, err := o.parser()
 	if err != nil {
 		return cfg, closeDead, err
 	}
-	parser, err := o.parser()
+	if o.framing == "" {
+		o.framing = usual
+	}
+	framing, err := ingest.ParseFraming(o.framing)
 	if err != nil {
 		return cfg, closeDead, err
 	}
@@ -191,23 +194,31 @@ func (o *parseOptions) set() (*pack.Set, error) {
 	return set, nil
 }
 
-func (o *parseOptions) parser() (parse.Parser[parse.Record], error) {
+// parser returns the parser of -p and the name of the framing that its records usually have.
+func (o *parseOptions) parser() (parse.Parser[parse.Record], string, error) {
 	opts, err := o.packOptions()
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	set, err := o.set()
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	if o.pack == "auto" {
-		return set.Auto(opts)
+		p, err := set.Auto(opts)
+		return p, "lines", err
+	}
+	if p, format, ok, err := vendors.Binary(o.pack, set, opts); ok {
+		if format == vendors.Chunks {
+			return p, "evtx", err
+		}
+		return p, "whole", err
 	}
 	p, err := set.Pack(o.pack)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
-	return p.Parser(opts), nil
+	return p.Parser(opts), "lines", nil
 }
 
 // packSet returns the packs of a folder, or the built-in ones.

@@ -37,13 +37,13 @@ type Pipeline struct {
 	ended  chan struct{}
 	err    error
 
-	mu    sync.Mutex
-	cond  *sync.Cond
-	got   []Message
-	dead  []ingest.DeadLetter
-	gate  chan struct{} // closed while the sink is open
-	fail  error
-	wrote int
+	mu   sync.Mutex
+	cond *sync.Cond
+	got  []Message
+	dead []ingest.DeadLetter
+	gate chan struct{} // closed while the sink is open
+	fail error
+	told bool // Fail was called: the pipeline's error is that of the sink
 }
 
 // Start runs src. The test ends with an error if the pipeline's ledger does not balance,
@@ -142,7 +142,6 @@ func (p *Pipeline) write(ctx context.Context, b *batch.Batch[Event]) error {
 			p.t.Errorf("message %d was changed after the source sent it", at+i)
 		}
 	}
-	p.wrote++
 	p.cond.Broadcast()
 	return nil
 }
@@ -173,7 +172,7 @@ func (p *Pipeline) Release() {
 func (p *Pipeline) Fail(err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.fail = err
+	p.fail, p.told = err, true
 }
 
 // Wait waits until n messages in all have arrived, and returns them. It fails the test
@@ -253,7 +252,9 @@ func (p *Pipeline) Stop() {
 	if d := time.Since(begin); d > 4*time.Second {
 		p.t.Errorf("the source took %s to return after the end of its context", d)
 	}
-	if p.err != nil && !errors.Is(p.err, context.Canceled) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.err != nil && !p.told && !errors.Is(p.err, context.Canceled) {
 		p.t.Errorf("the source ended with %v", p.err)
 	}
 }

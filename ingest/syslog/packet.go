@@ -109,7 +109,7 @@ func (s *Source) packet(b *gather.Block, p *packet, from *peer, now time.Time, l
 		s.log.Warn("refused a datagram: address not allowed", "peer", p.from)
 		return
 	}
-	raw := trimEnd(p.data)
+	raw := gather.TrimEnd(p.data)
 	if len(raw) == 0 {
 		s.empty.Add(1)
 		b.Skipped++
@@ -133,19 +133,4 @@ func (s *Source) packet(b *gather.Block, p *packet, from *peer, now time.Time, l
 		b.Faults = append(b.Faults, ingest.Fault{Msg: len(b.Msgs), Err: fault, Length: length})
 	}
 	b.Msgs = append(b.Msgs, parse.Message{Raw: raw, Origin: from.origin, Received: now})
-}
-
-// trimEnd takes off one line end or NUL, which many senders add.
-func trimEnd(b []byte) []byte {
-	n := len(b)
-	switch {
-	case n > 0 && b[n-1] == '\n':
-		n--
-		if n > 0 && b[n-1] == '\r' {
-			n--
-		}
-	case n > 0 && b[n-1] == 0:
-		n--
-	}
-	return b[:n]
 }

@@ -95,7 +95,7 @@ func (s *Source) serve(ctx context.Context, accepted *listen.Conn, out *ingest.E
 // trim takes the line end off counted messages: rsyslog and syslog-ng count it in.
 func trim(b *gather.Block) *gather.Block {
 	for i := range b.Msgs {
-		if raw := trimEnd(b.Msgs[i].Raw); len(raw) > 0 {
+		if raw := gather.TrimEnd(b.Msgs[i].Raw); len(raw) > 0 {
 			b.Msgs[i].Raw = raw
 		}
 	}

@@ -162,7 +162,7 @@ func (s *state) assign(a *assign) {
 func (s *state) store(a *assign, v parse.Value) {
 	if a.temp >= 0 {
 		if a.mode != modeIfAbsent || !present(s.frame.Slots[a.temp]) {
-			s.frame.Slots[a.temp] = v
+			s.frame.Set(a.temp, v)
 		}
 		s.markConsumed()
 		return

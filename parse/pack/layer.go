@@ -161,7 +161,7 @@ func runJSON(s *state, l *layer, text []byte) error {
 		if v := s.frame.Slots[i]; v.Kind() == parse.KindList {
 			own := s.rec.Lists().Alloc(len(v.List()))
 			copy(own, v.List())
-			s.frame.Slots[i] = parse.ListValue(own)
+			s.frame.Set(i, parse.ListValue(own))
 		}
 	}
 	if err == nil && l.from != slotMessage {

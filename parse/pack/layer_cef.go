@@ -117,10 +117,9 @@ func runCEF(s *state, l *layer, text []byte) error {
 	}
 	h := &st.cefH
 	h.Unescape(s.frame.Text)
-	slots := s.frame.Slots
-	slots[l.header[0]] = parse.IntValue(int64(h.Version))
+	s.frame.Set(l.header[0], parse.IntValue(int64(h.Version)))
 	for i, v := range [...]parse.Value{h.Vendor, h.Product, h.DeviceVersion, h.ClassID, h.Name, h.Severity} {
-		slots[l.header[i+1]] = v
+		s.frame.Set(l.header[i+1], v)
 	}
 	rest := len(s.frame.Rest)
 	err = st.cef.Read(ext, &s.frame)
@@ -152,10 +151,9 @@ func runLEEF(s *state, l *layer, text []byte) error {
 	}
 	h := &st.leefH
 	h.Unescape(s.frame.Text)
-	slots := s.frame.Slots
-	slots[l.header[0]] = parse.IntValue(int64(h.Major))
+	s.frame.Set(l.header[0], parse.IntValue(int64(h.Major)))
 	for i, v := range [...]parse.Value{h.Vendor, h.Product, h.ProductVersion, h.EventID} {
-		slots[l.header[i+1]] = v
+		s.frame.Set(l.header[i+1], v)
 	}
 	rest := len(s.frame.Rest)
 	err = st.leef.Read(attrs, h.Delimiter, &s.frame)

@@ -97,7 +97,7 @@ func (c *compiler) kvLayer(l *layer, y *yaml.Node, common []string) error {
 		s.place(l, rest)
 		if stray >= 0 {
 			if _, t := rd.Stray(); len(t) > 0 {
-				s.frame.Slots[stray] = parse.BytesValue(t)
+				s.frame.Set(stray, parse.BytesValue(t))
 			}
 		}
 		if err == nil && l.from != slotMessage {

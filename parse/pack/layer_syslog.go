@@ -60,7 +60,7 @@ func (c *compiler) syslogLayer(l *layer, y *yaml.Node, common []string) error {
 			if required {
 				return errcat.New(errcat.SchemaViolation, errcat.StageParse, "no syslog header")
 			}
-			s.frame.Slots[slotMessage] = parse.BytesValue(m.Payload)
+			s.frame.Set(slotMessage, parse.BytesValue(m.Payload))
 			return nil
 		}
 		if relayed && len(m.Payload) > 0 && (m.Payload[0] == '<' || m.Payload[0] == ' ') {
@@ -83,11 +83,11 @@ func (c *compiler) syslogLayer(l *layer, y *yaml.Node, common []string) error {
 }
 
 func (s *state) setSyslog(m *syslog.Message, l *layer, hosts []fieldKey, setTime bool, text []byte) {
-	r, slots := s.rec, s.frame.Slots
+	r, f := s.rec, &s.frame
 	put := func(part int, key ecs.Key, b []byte) {
 		if len(b) > 0 {
 			v := parse.BytesValue(b)
-			slots[l.header[part]] = v
+			f.Set(l.header[part], v)
 			if key != ecs.None {
 				r.Set(key, v)
 			}
@@ -101,11 +101,13 @@ func (s *state) setSyslog(m *syslog.Message, l *layer, hosts []fieldKey, setTime
 	put(9, ecs.None, m.Uptime)
 	put(10, ecs.None, m.Level)
 	if m.HasPriority {
-		f, sev := syslog.OfPriority(m.Priority)
-		slots[l.header[4]], slots[l.header[5]], slots[l.header[6]] = parse.IntValue(int64(m.Priority)), parse.IntValue(int64(f)), parse.IntValue(int64(sev))
+		facility, sev := syslog.OfPriority(m.Priority)
+		f.Set(l.header[4], parse.IntValue(int64(m.Priority)))
+		f.Set(l.header[5], parse.IntValue(int64(facility)))
+		f.Set(l.header[6], parse.IntValue(int64(sev)))
 		r.SetInt(ecs.LogSyslogPriority, int64(m.Priority))
-		r.Set(ecs.LogSyslogFacilityCode, parse.IntValue(int64(f)).WithFlags(parse.Constant))
-		r.SetConst(ecs.LogSyslogFacilityName, syslog.FacilityName(f))
+		r.Set(ecs.LogSyslogFacilityCode, parse.IntValue(int64(facility)).WithFlags(parse.Constant))
+		r.SetConst(ecs.LogSyslogFacilityName, syslog.FacilityName(facility))
 		r.SetInt(ecs.LogSyslogSeverityCode, int64(sev))
 		r.SetConst(ecs.LogSyslogSeverityName, syslog.SeverityName(sev))
 	}
@@ -123,15 +125,15 @@ func (s *state) setSyslog(m *syslog.Message, l *layer, hosts []fieldKey, setTime
 		if m.Time.Zoned {
 			v = v.WithFlags(parse.Zoned)
 		}
-		slots[l.header[7]] = v
+		f.Set(l.header[7], v)
 		if setTime {
 			s.setTimestamp(v)
 		}
 	}
 	if m.HeaderLen > 0 {
-		slots[l.header[11]] = parse.BytesValue(text[:min(m.HeaderLen, len(text))])
+		f.Set(l.header[11], parse.BytesValue(text[:min(m.HeaderLen, len(text))]))
 	}
-	slots[slotMessage] = parse.BytesValue(m.Payload)
+	f.Set(slotMessage, parse.BytesValue(m.Payload))
 }
 
 // readStructured puts the parameters of structured data into slots; the others are

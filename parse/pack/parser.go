@@ -243,10 +243,10 @@ func (p *Pack) event(s *state, o Options, raw []byte, out *parse.Events[parse.Re
 	}
 	s.drop, s.fail, s.drift, s.ntouched = false, nil, "", 0
 	s.labelsDone = false
-	s.frame.Slots[slotMessage] = parse.BytesValue(raw)
-	s.frame.Slots[slotRaw] = parse.BytesValue(raw)
+	s.frame.Set(slotMessage, parse.BytesValue(raw))
+	s.frame.Set(slotRaw, parse.BytesValue(raw))
 	if s.envelope != nil && p.split.envelope >= 0 {
-		s.frame.Slots[p.split.envelope] = parse.RawValue(parse.KindObject, s.envelope)
+		s.frame.Set(p.split.envelope, parse.RawValue(parse.KindObject, s.envelope))
 	}
 	if p.baseBlock != nil {
 		r.SetBlock(p.baseBlock)
@@ -339,9 +339,9 @@ func untyped(v parse.Value) parse.Value {
 // keepRest stores what no field took below the vendor's namespace.
 func (s *state) keepRest(p *Pack) {
 	slots := s.frame.Slots
-	for i := 2; i < len(slots); i++ {
+	for i := range s.frame.Written() {
 		v := slots[i]
-		if v.Kind() == parse.KindNone || p.keepKeys[i] == ecs.None || s.consumed[i>>6]&(1<<(i&63)) != 0 || p.isNull(v) {
+		if i <= slotRaw || p.keepKeys[i] == ecs.None || s.consumed[i>>6]&(1<<(i&63)) != 0 || p.isNull(v) {
 			continue
 		}
 		if c := p.covers[i]; c >= 0 && slots[c].Kind() != parse.KindNone {

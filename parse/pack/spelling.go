@@ -121,7 +121,7 @@ func (s *state) respell(l *layer, from int) {
 			if v.Kind() != parse.KindObject {
 				continue
 			}
-			s.frame.Slots[i] = parse.Value{}
+			s.frame.Set(i, parse.Value{})
 			if s.keep {
 				s.rec.Set(s.pack.keepKeys[i], v)
 			}
@@ -143,7 +143,7 @@ func (s *state) respell(l *layer, from int) {
 				slot = s.spelledEnd(p.Key)
 			}
 			if slot >= 0 && s.vacant(slot, p.Value) {
-				s.frame.Slots[slot] = p.Value
+				s.frame.Set(slot, p.Value)
 				continue
 			}
 		}
@@ -208,7 +208,7 @@ func (s *state) dive(key []byte, v parse.Value, depth, root int, dived *int) {
 			if member.Kind() == parse.KindObject {
 				s.dive(name, member, depth+1, root, dived)
 			} else if slot := s.spelledSlot(name, root); slot >= 0 && s.vacant(slot, member) {
-				s.frame.Slots[slot] = member
+				s.frame.Set(slot, member)
 				s.consume(slot)
 			}
 		}

@@ -231,3 +231,18 @@ func (g *Gatherer) Close() error {
 	}
 	return err
 }
+
+// TrimEnd takes off one line end or NUL, which many senders add.
+func TrimEnd(b []byte) []byte {
+	n := len(b)
+	switch {
+	case n > 0 && b[n-1] == '\n':
+		n--
+		if n > 0 && b[n-1] == '\r' {
+			n--
+		}
+	case n > 0 && b[n-1] == 0:
+		n--
+	}
+	return b[:n]
+}

@@ -4,6 +4,7 @@ import (
 	"math/bits"
 
 	"github.com/penstock-dev/penstock/internal/arena"
+	"github.com/penstock-dev/penstock/internal/scan"
 	"github.com/penstock-dev/penstock/parse"
 )
 
@@ -12,8 +13,7 @@ import (
 type Reader struct {
 	scanner
 	tree  *Tree
-	order []order  // by node
-	seen  []uint64 // by entry: the visit in which its key came last
+	order []order // by node
 	visit uint64
 	lists [][]parse.Value
 
@@ -30,8 +30,14 @@ type Reader struct {
 // Keys that nobody wants are remembered too, a bounded number of them in fixed places,
 // so that a sender of ever new keys gains nothing but the slow way for his own events.
 type order struct {
-	entries []entry // the node's, then places for unwanted keys
-	next    []int32 // by previous entry + 1: the entry that followed it
+	places []place // the node's entries, then places for unwanted keys
+	start  place   // before the first key
+}
+
+type place struct {
+	entry
+	seen uint64 // the visit in which its key came last
+	next *place // the key that followed last time
 }
 
 const (
@@ -44,20 +50,22 @@ func (t *Tree) Reader() *Reader {
 	r := &Reader{
 		tree:  t,
 		order: make([]order, len(t.nodes)),
-		seen:  make([]uint64, t.entries),
 		lists: make([][]parse.Value, len(t.listSlots)),
 	}
 	r.maxDepth, r.maxKeys, r.repair = t.options.MaxDepth, t.options.MaxKeys, t.options.RepairUTF8
 	for i, n := range t.nodes {
 		o := &r.order[i]
-		o.entries = append(make([]entry, 0, len(n.entries)+places), n.entries...)
-		for range places {
-			o.entries = append(o.entries, entry{need: never, slot: -1, list: -1, id: -1})
+		o.places = make([]place, len(n.entries)+places)
+		unwanted := entry{need: never, slot: -1, list: -1, id: -1}
+		for j := range o.places {
+			p := &o.places[j]
+			p.entry = unwanted
+			if j < len(n.entries) {
+				p.entry = n.entries[j]
+			}
+			p.next = &o.places[min(j+1, len(o.places)-1)] // until told otherwise: the order of the paths
 		}
-		o.next = make([]int32, len(o.entries)+1)
-		for j := range n.entries {
-			o.next[j] = int32(j) // until told otherwise: the order of the paths
-		}
+		o.start.next = &o.places[0]
 	}
 	return r
 }
@@ -126,7 +134,7 @@ func (r *Reader) ReadPrefix(data []byte, f *parse.Frame) (int, error) {
 	}
 	for l, vs := range r.lists {
 		if len(vs) > 0 {
-			f.Slots[r.tree.listSlots[l]] = parse.ListValue(vs)
+			f.Set(int(r.tree.listSlots[l]), parse.ListValue(vs))
 		}
 	}
 	return end, nil
@@ -158,12 +166,10 @@ func (r *Reader) object(data []byte, i int, n *node, depth int) int {
 	}
 	r.visit++
 	var (
-		visit   = r.visit
-		o       = &r.order[n.id]
-		entries = o.entries
-		next    = o.next
-		prev    = int32(0) // entry + 1
-		rest    = r.rest
+		visit = r.visit
+		o     = &r.order[n.id]
+		prev  = &o.start
+		rest  = r.rest
 	)
 	if rest {
 		r.set.open()
@@ -183,29 +189,30 @@ func (r *Reader) object(data []byte, i int, n *node, depth int) int {
 		}
 		// The key: first the one that followed the previous one last time.
 		var (
-			at   = next[prev]
-			e    = &entries[at]
+			e    = prev.next
 			from = i + 1
+			end  int
 			key  []byte
 			saw  uint8
 		)
-		if q := len(e.quoted); len(data)-i >= e.need && (load64(data, i)^e.first)&e.mask == 0 &&
-			(q <= 8 || load64(data, i+q-8) == e.last &&
-				(q <= 16 || string(data[i+8:i+q-8]) == string(e.quoted[8:q-8]))) {
-			key = data[from : i+q-2]
+		if q := e.length; len(data)-i >= e.need && (scan.Load64(data, i)^e.first)&e.mask == 0 &&
+			(q <= 8 || scan.Load64(data, i+q-8) == e.last &&
+				(q <= 16 || scan.Load64(data, i+8) == e.second &&
+					(q <= 24 || string(data[i+16:i+q-8]) == string(e.quoted[16:q-8])))) {
+			end = i + q - 2
 			i += q
 		} else {
 			if key, saw, i = r.key(data, i); i < 0 {
 				return -1
 			}
-			at = o.find(n, key, saw)
-			next[prev] = at
-			e = &entries[at]
+			end = i
+			e = o.find(n, key, saw)
+			prev.next = e
 			if i = r.colon(data, i+1); i < 0 {
 				return -1
 			}
 		}
-		prev = at + 1
+		prev = e
 		if i < len(data) && data[i] <= ' ' {
 			i, _ = space(data, i)
 		}
@@ -215,20 +222,20 @@ func (r *Reader) object(data []byte, i int, n *node, depth int) int {
 				i, _ = r.skip(data, i, depth, false)
 				goto after
 			}
-			if !r.fresh(data, from, key, saw) {
+			if !r.fresh(data, from, end, saw) {
 				goto twice
 			}
 		} else {
-			if r.seen[e.id] == visit {
+			if e.seen == visit {
 				goto twice
 			}
-			r.seen[e.id] = visit
+			e.seen = visit
 		}
 		if e.plain && i < len(data) && data[i] == '"' {
 			// scanner.str by hand: a call here costs 5 % of the whole.
 			from, saw = i+1, 0
 			for i = from; i <= len(data)-8; i += 8 {
-				if m := unusual(load64(data, i)); m != 0 {
+				if m := unusual(scan.Load64(data, i)); m != 0 {
 					i += bits.TrailingZeros64(m) >> 3
 					break
 				}
@@ -242,11 +249,14 @@ func (r *Reader) object(data []byte, i int, n *node, depth int) int {
 			if saw != 0 {
 				text = r.unescape(text, saw)
 			}
-			r.f.Slots[e.slot] = parse.BytesValue(text)
+			r.f.Set(int(e.slot), parse.BytesValue(text))
 			i++
 			goto after
 		}
-		i = r.value(data, i, e, n.id, key, depth)
+		if key == nil {
+			key = data[from:end:end]
+		}
+		i = r.value(data, i, &e.entry, n.id, key, depth)
 		goto after
 	twice:
 		r.f.Duplicates++
@@ -301,35 +311,33 @@ func (r *Reader) key(data []byte, i int) (key []byte, saw uint8, end int) {
 	return key, saw, end
 }
 
-// find returns the index of the entry of key, which str answered with saw. For a key
-// that is not wanted that is the place where it now is remembered.
-func (o *order) find(n *node, key []byte, saw uint8) int32 {
+// find returns the place of key, which str answered with saw. A key that is not wanted
+// now is remembered there.
+func (o *order) find(n *node, key []byte, saw uint8) *place {
 	hash := hashKey(key)
 	if i := n.find(key, hash); i >= 0 {
-		return int32(i)
+		return &o.places[i]
 	}
-	at := len(n.entries) + int(hash>>20%places)
-	e := &o.entries[at]
+	p := &o.places[len(n.entries)+int(hash>>20%places)]
 	if saw != 0 || len(key) > placeLen {
-		e.need = never // the place must not answer for another key
-		return int32(at)
+		p.need = never // the place must not answer for another key
+		return p
 	}
-	if q := len(e.quoted); e.need == never || string(e.quoted[1:q-2]) != string(key) {
-		room := e.quoted
+	if q := p.length; p.need == never || string(p.quoted[1:q-2]) != string(key) {
+		room := p.quoted
 		if cap(room) == 0 {
 			room = make([]byte, 0, placeLen+11)
 		}
-		e.setText(room, key)
+		p.setText(room, key)
 	}
-	return int32(at)
+	return p
 }
 
-// fresh reports whether a key without a slot is new in its object.
-func (r *Reader) fresh(data []byte, from int, key []byte, saw uint8) bool {
+// fresh reports whether a key without a slot, data[from:end], is new in its object.
+func (r *Reader) fresh(data []byte, from, end int, saw uint8) bool {
 	if saw == 0 {
-		return r.set.addHashed(data, from, from+len(key), hashKey(key))
+		return r.set.addHashed(data, from, end, hashKey(data[from:end]))
 	}
-	end, _ := closingQuote(data, from, false)
 	return r.set.add(data, from, end, saw)
 }
 
@@ -406,7 +414,7 @@ func (r *Reader) value(data []byte, i int, e *entry, parent int32, key []byte, d
 		i = end
 	}
 	if e.slot >= 0 && e.list < 0 {
-		r.f.Slots[e.slot] = v
+		r.f.Set(int(e.slot), v)
 		return i
 	}
 	if !r.put(e, parent, key, v, i) {
@@ -425,7 +433,7 @@ func (r *Reader) put(e *entry, parent int32, key []byte, v parse.Value, at int) 
 		}
 		r.lists[e.list] = append(r.lists[e.list], v)
 	case e.slot >= 0:
-		r.f.Slots[e.slot] = v
+		r.f.Set(int(e.slot), v)
 	case r.rest:
 		if !r.f.Put(-1, parent, key, v) {
 			r.fail(errRest, at)

@@ -3,6 +3,7 @@ package json
 import (
 	"encoding/binary"
 	"math/bits"
+	"slices"
 	"unicode/utf8"
 )
 
@@ -127,6 +128,13 @@ func (s *scanner) strSlow(data []byte, i int) (end int, saw uint8) {
 			}
 			return i, saw
 		case '\\':
+			if i+1 < len(data) && unescape[data[i+1]] != 0 {
+				i, saw = i+2, saw|sawEscape
+				for i+1 < len(data) && data[i] == '\\' && unescape[data[i+1]] != 0 {
+					i += 2 // they come in groups
+				}
+				continue
+			}
 			var lone uint8
 			if i, lone = s.escape(data, i); i < 0 {
 				return -1, 0
@@ -234,6 +242,11 @@ func invalidAt(b []byte) int {
 // has read and answered with saw. Lone surrogates and, if saw says that there are any,
 // bytes that are not UTF-8 become U+FFFD; bad counts the bytes.
 func appendUnescaped(dst, src []byte, saw uint8) (out []byte, bad int) {
+	if saw&sawBadUTF8 == 0 {
+		n := len(dst)
+		dst = slices.Grow(dst, len(src))
+		return dst[:n+unescapeTo(dst[n:n+len(src)], src)], 0
+	}
 	for i := 0; ; {
 		from := i
 		for i <= len(src)-8 {
@@ -246,20 +259,16 @@ func appendUnescaped(dst, src []byte, saw uint8) (out []byte, bad int) {
 		for i < len(src) && src[i] != '\\' {
 			i++
 		}
-		if saw&sawBadUTF8 == 0 {
-			dst = append(dst, src[from:i]...)
-		} else {
-			for from < i {
-				n := runeLen(src[from:i])
-				if n == 0 {
-					dst = append(dst, "\uFFFD"...)
-					bad++
-					from++
-					continue
-				}
-				dst = append(dst, src[from:from+n]...)
-				from += n
+		for from < i {
+			n := runeLen(src[from:i])
+			if n == 0 {
+				dst = append(dst, "\uFFFD"...)
+				bad++
+				from++
+				continue
 			}
+			dst = append(dst, src[from:from+n]...)
+			from += n
 		}
 		if i+1 >= len(src) {
 			return dst, bad
@@ -270,23 +279,68 @@ func appendUnescaped(dst, src []byte, saw uint8) (out []byte, bad int) {
 			i += 2
 			continue
 		}
-		r := hex4(src, i+2)
-		i += 6
-		if r&0xf800 == 0xd800 {
-			low := -1
-			if r&0x400 == 0 && i+1 < len(src) && src[i] == '\\' && src[i+1] == 'u' {
-				low = hex4(src, i+2)
-			}
-			if low >= 0 && low&0xfc00 == 0xdc00 {
-				r = 0x10000 + r&0x3ff<<10 + low&0x3ff
-				i += 6
-			} else {
-				r = utf8.RuneError
-			}
-		}
-		dst = utf8.AppendRune(dst, rune(r))
-		i = min(i, len(src))
+		var r rune
+		r, i = unescapeRune(src, i)
+		dst = utf8.AppendRune(dst, r)
 	}
+}
+
+// unescapeTo is appendUnescaped for valid UTF-8. dst is as long as src: no escape is
+// shorter than what it stands for.
+func unescapeTo(dst, src []byte) int {
+	i, n := 0, 0
+	for i < len(src) {
+		if i <= len(src)-8 {
+			w := load64(src, i)
+			binary.LittleEndian.PutUint64(dst[n:], w) // n <= i
+			m := backslash(w)
+			if m == 0 {
+				i, n = i+8, n+8
+				continue
+			}
+			k := bits.TrailingZeros64(m) >> 3
+			i, n = i+k, n+k
+		} else if src[i] != '\\' {
+			dst[n] = src[i]
+			i, n = i+1, n+1
+			continue
+		}
+		if i+1 >= len(src) {
+			break
+		}
+		for i+1 < len(src) && src[i] == '\\' {
+			c := src[i+1]
+			if c == 'u' {
+				var r rune
+				r, i = unescapeRune(src, i)
+				n += utf8.EncodeRune(dst[n:], r)
+				continue
+			}
+			dst[n] = unescape[c]
+			i, n = i+2, n+1
+		}
+	}
+	return n
+}
+
+// unescapeRune returns what the \u escape at i, with the other half of its pair, stands
+// for, and the index behind it.
+func unescapeRune(src []byte, i int) (rune, int) {
+	r := hex4(src, i+2)
+	i += 6
+	if r&0xf800 == 0xd800 {
+		low := -1
+		if r&0x400 == 0 && i+1 < len(src) && src[i] == '\\' && src[i+1] == 'u' {
+			low = hex4(src, i+2)
+		}
+		if low >= 0 && low&0xfc00 == 0xdc00 {
+			r = 0x10000 + r&0x3ff<<10 + low&0x3ff
+			i += 6
+		} else {
+			r = utf8.RuneError
+		}
+	}
+	return rune(r), min(i, len(src))
 }
 
 // unescape is what stands for the byte behind a backslash. It is read-only.

@@ -78,23 +78,27 @@ type node struct {
 	id      int32
 	path    string
 	entries []entry
-	hash    []int32 // open addressing, index into entries + 1
+	byName  map[string]int // entries
+	hash    []int32        // open addressing, index into entries + 1
 	mask    uint32
 }
 
 // entry is a wanted key of a node, or a wanted element of an array.
 type entry struct {
-	// `"name":` as numbers: its first eight bytes under mask, its last eight.
-	first, mask, last uint64
-	need              int    // bytes that must follow for a compare by words
-	quoted            []byte // `"name":`, or empty if the name needs escapes
-	name              string
-	slot              int32 // -1: none, only something inside is wanted
-	list              int32 // the number of the list that slot collects, or -1
-	plain             bool  // a slot that is no list
-	id                int32
-	obj               *node
-	arr               *array
+	// `"name":` as numbers: its first eight bytes under mask, the eight behind them, its
+	// last eight.
+	first, mask, second, last uint64
+
+	need   int    // bytes that must follow for a compare by words
+	length int    // of quoted
+	quoted []byte // `"name":`, or empty if the name needs escapes
+	name   string
+	slot   int32 // -1: none, only something inside is wanted
+	list   int32 // the number of the list that slot collects, or -1
+	plain  bool  // a slot that is no list
+	id     int32
+	obj    *node
+	arr    *array
 }
 
 // array is an array of which elements are wanted.
@@ -118,7 +122,7 @@ const maxPathDepth = 64
 // a slot that is negative, too large or given twice. With no paths at all a Reader
 // validates only (and keeps everything in Frame.Rest if that is asked for).
 func New(paths []Path) (*Tree, error) {
-	t := &Tree{nodes: []*node{{}}, names: []string{""}}
+	t := &Tree{nodes: []*node{{byName: map[string]int{}}}, names: []string{""}}
 	if err := t.options.fill(); err != nil {
 		return nil, err
 	}
@@ -272,22 +276,20 @@ func (t *Tree) add(steps []step, slot int32) error {
 		if s.index == stepKey {
 			if i > 0 {
 				if e.obj == nil {
-					e.obj = &node{id: int32(len(t.nodes)), path: path}
+					e.obj = &node{id: int32(len(t.nodes)), path: path, byName: map[string]int{}}
 					t.nodes = append(t.nodes, e.obj)
 					t.names = append(t.names, "")
 				}
 				at = e.obj
 			}
 			e = nil
-			for j := range at.entries {
-				if at.entries[j].name == s.key {
-					e = &at.entries[j]
-				}
-			}
-			if e == nil {
+			j, ok := at.byName[s.key]
+			if !ok {
+				j = len(at.entries)
+				at.byName[s.key] = j
 				at.entries = append(at.entries, t.newEntry(s.key))
-				e = &at.entries[len(at.entries)-1]
 			}
+			e = &at.entries[j]
 		} else {
 			if e.arr == nil {
 				e.arr = &array{}
@@ -368,13 +370,13 @@ func (e *entry) setText(room, name []byte) {
 	b := append(append(append(room[:0], '"'), name...), `":`...)
 	q := len(b)
 	words := append(b, "\x00\x00\x00\x00\x00\x00\x00\x00"...)
-	e.quoted = b
+	e.quoted, e.length = b, q
 	e.first, e.mask, e.need = load64(words, 0), ^uint64(0), max(q, 8)
 	if q < 8 {
 		e.mask = 1<<(8*q) - 1
 		e.first &= e.mask
 	} else {
-		e.last = load64(words, q-8)
+		e.last, e.second = load64(words, q-8), load64(words, min(8, q))
 	}
 }
 

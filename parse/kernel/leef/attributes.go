@@ -270,9 +270,9 @@ func (r *Reader) Read(attributes, delimiter []byte, f *parse.Frame) error {
 				v = unescape(v, s.delim, f)
 			}
 		}
-		if slot >= 0 && f.Slots[slot].IsZero() {
-			f.Slots[slot] = parse.BytesValue(v)
-		} else if !f.Put(slot, 0, b[start:eq:eq], parse.BytesValue(v)) {
+		if slot >= 0 {
+			f.Fill(slot, v, 0)
+		} else if f.KeepRest && !f.Put(slot, 0, b[start:eq:eq], parse.BytesValue(v)) {
 			return fail(errcat.Oversize, start, "", "more keys without a slot than the limit")
 		}
 		if next < 0 {

@@ -191,7 +191,7 @@ func put(f *parse.Frame, slot int, value []byte) bool {
 		f.Duplicates++
 		return false
 	}
-	f.Slots[slot] = parse.BytesValue(value)
+	f.Set(slot, parse.BytesValue(value))
 	return true
 }
 
@@ -232,7 +232,7 @@ func (r *Reader) lines(text []byte, f *parse.Frame) (n int) {
 					open = -1
 				}
 			} else {
-				f.Slots[open] = parse.BytesValue(text[start : from+len(rest)])
+				f.Set(open, parse.BytesValue(text[start:from+len(rest)]))
 			}
 			continue
 		}

@@ -315,7 +315,7 @@ func (r *Reader) put(f *parse.Frame, l *level, slot int, mark string, name []byt
 	d := &r.d
 	if slot >= 0 {
 		if f.Slots[slot].Kind() == parse.KindNone {
-			f.Slots[slot] = v
+			f.Set(slot, v)
 			return nil
 		}
 		return r.repeat(f, slot, v)

@@ -1,0 +1,128 @@
+package httpin
+
+import (
+	"bytes"
+	"compress/gzip"
+	"compress/zlib"
+	"errors"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+)
+
+// keptBuffer is the largest buffer that is used again.
+const keptBuffer = 4 << 20
+
+func (r *Request) buffer() *[]byte {
+	b, _ := r.s.bufs.Get().(*[]byte)
+	if b == nil {
+		b = new([]byte)
+	}
+	r.bufs = append(r.bufs, b)
+	return b
+}
+
+// hold counts n more bytes as in flight.
+func (r *Request) hold(n int) error {
+	r.held += int64(n)
+	if r.s.inFlight.Add(int64(n)) > r.s.opts.MaxInFlight {
+		return Errorf(http.StatusTooManyRequests, "too many bytes are being worked on")
+	}
+	return nil
+}
+
+func (r *Request) release() {
+	r.s.inFlight.Add(-r.held)
+	r.held = 0
+	for _, b := range r.bufs {
+		if cap(*b) <= keptBuffer {
+			*b = (*b)[:0]
+			r.s.bufs.Put(b)
+		}
+	}
+	r.bufs = nil
+}
+
+// Bytes reads the whole body, decompressed. It is valid until Serve returns.
+func (r *Request) Bytes() ([]byte, error) {
+	if r.body != nil {
+		return r.body, nil
+	}
+	o := &r.s.opts
+	if r.ContentLength > o.MaxBody {
+		return nil, Errorf(http.StatusRequestEntityTooLarge, "the body has %d bytes, at most %d are taken", r.ContentLength, o.MaxBody)
+	}
+	sent := r.buffer()
+	if n := int(min(r.ContentLength, 1<<20)); n > cap(*sent) {
+		*sent = make([]byte, 0, n+1)
+	}
+	err := r.read(sent, r.Body, o.MaxBody, "the body has")
+	r.s.stats.bytes.Add(int64(len(*sent)))
+	if err != nil {
+		return nil, err
+	}
+	body := *sent
+	switch encoding := strings.ToLower(strings.TrimSpace(r.Header.Get("Content-Encoding"))); encoding {
+	case "", "identity":
+	case "gzip", "x-gzip", "deflate":
+		if body, err = r.inflate(body, encoding); err != nil {
+			return nil, err
+		}
+	default:
+		return nil, Errorf(http.StatusUnsupportedMediaType, "Content-Encoding %q is not known: send gzip, deflate or none", encoding)
+	}
+	r.s.stats.inflated.Add(int64(len(body)))
+	r.body = body
+	return body, nil
+}
+
+// read appends all of src to *dst, but at most limit bytes.
+func (r *Request) read(dst *[]byte, src io.Reader, limit int64, what string) error {
+	b := *dst
+	defer func() { *dst = b }()
+	for {
+		if len(b) == cap(b) {
+			b = slices.Grow(b, max(32<<10, min(len(b), 8<<20)))
+		}
+		room := b[len(b):min(int64(cap(b)), limit+1)]
+		n, err := src.Read(room)
+		b = b[:len(b)+n]
+		if hold := r.hold(n); hold != nil {
+			return hold
+		}
+		switch {
+		case int64(len(b)) > limit:
+			return Errorf(http.StatusRequestEntityTooLarge, "%s more than %d bytes", what, limit)
+		case err == io.EOF:
+			return nil
+		case err != nil:
+			var st *Status
+			if errors.As(err, &st) {
+				return st
+			}
+			return Errorf(http.StatusBadRequest, "the body cannot be read to its end")
+		}
+	}
+}
+
+func (r *Request) inflate(body []byte, encoding string) ([]byte, error) {
+	o := &r.s.opts
+	limit := min(o.MaxInflated, max(int64(len(body))*int64(o.MaxRatio), 1<<20))
+	var z io.ReadCloser
+	var err error
+	if encoding == "deflate" {
+		z, err = zlib.NewReader(bytes.NewReader(body))
+	} else {
+		z, err = gzip.NewReader(bytes.NewReader(body))
+	}
+	if err != nil {
+		return nil, Errorf(http.StatusBadRequest, "the body is not %s", encoding)
+	}
+	defer z.Close()
+	dst := r.buffer()
+	if err := r.read(dst, z, limit, "decompressed, the body has"); err != nil {
+		return nil, err
+	}
+	return *dst, nil
+}

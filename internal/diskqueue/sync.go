@@ -1,0 +1,275 @@
+package diskqueue
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"time"
+)
+
+// begin makes the next segment. The caller holds the writer.
+func (q *Queue) begin() (*active, error) {
+	h := header{first: q.next, salt: q.opts.Salt(), created: q.opts.Now().UnixNano()}
+	name := q.path(segmentName(h.first))
+	fsys := q.opts.FS
+	f, err := fsys.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
+	if errors.Is(err, fs.ErrExist) {
+		// Left by a begin that failed: Open has seen all files, and nothing with this
+		// number was ever confirmed.
+		if err := fsys.Remove(name); err != nil {
+			return nil, err
+		}
+		f, err = fsys.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
+	}
+	if err != nil {
+		return nil, err
+	}
+	err = writeAll(f, h.append(nil), 0)
+	if err == nil && q.opts.Sync != SyncNever {
+		err = fsys.SyncDir(q.opts.Dir)
+	}
+	if err != nil {
+		f.Close()
+		fsys.Remove(name)
+		return nil, err
+	}
+	a := &active{segment: &segment{first: h.first, size: headerSize, salt: h.salt}, file: f, written: headerSize, synced: headerSize}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.segments = append(q.segments, a.segment)
+	q.active = a
+	q.stats.Bytes += headerSize
+	return a, nil
+}
+
+// seal syncs and closes the active segment: the next entry begins another one. The
+// caller holds the writer.
+func (q *Queue) seal() error {
+	q.syncing.Lock()
+	defer q.syncing.Unlock()
+	a := q.active
+	if q.opts.Sync != SyncNever && a.broken == nil && a.synced < a.written {
+		q.sync(a, a.written, q.next)
+	}
+	if a.broken != nil {
+		return q.lose(a)
+	}
+	a.file.Close()
+	q.mu.Lock()
+	q.active = nil
+	q.mu.Unlock()
+	return nil
+}
+
+// sync makes the active segment durable up to written, which is the end of entries
+// before seq. The caller holds syncing.
+func (q *Queue) sync(a *active, written int64, seq uint64) {
+	err := a.file.Sync()
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.stats.Syncs++
+	if err != nil {
+		q.stats.FailedSyncs++
+		q.stats.WriteError = err
+		a.broken = err
+		return
+	}
+	q.stats.WriteError = nil
+	a.synced = written
+	q.visible = max(q.visible, seq)
+	q.broadcast()
+}
+
+// syncTo returns when the entries before seq, of the given epoch, are durable. Those
+// who come while another one syncs share the next sync.
+func (q *Queue) syncTo(seq, epoch uint64) error {
+	q.syncing.Lock()
+	q.mu.Lock()
+	if q.epoch != epoch {
+		err := q.syncErr
+		q.mu.Unlock()
+		q.syncing.Unlock()
+		return err
+	}
+	if q.visible >= seq {
+		q.mu.Unlock()
+		q.syncing.Unlock()
+		return nil
+	}
+	a := q.active
+	written, next := a.written, q.next
+	q.mu.Unlock()
+	if a.broken == nil {
+		q.sync(a, written, next)
+	}
+	broken := a.broken
+	q.syncing.Unlock()
+	if broken == nil {
+		return nil
+	}
+	q.writer <- struct{}{} // nobody holds it for long
+	defer q.release()
+	q.mend()
+	return &retryError{broken}
+}
+
+// mend gives up an active segment whose fsync has failed. The caller holds the writer.
+func (q *Queue) mend() {
+	q.mu.Lock()
+	broken := q.active != nil && q.active.broken != nil
+	q.mu.Unlock()
+	if !broken {
+		return // without a look at syncing: others sync while this one writes
+	}
+	q.syncing.Lock()
+	defer q.syncing.Unlock()
+	q.lose(q.active)
+}
+
+// lose gives up the active segment, whose fsync has failed, at its last good length.
+// With SyncAlways those who wait for the rest are told so, and its numbers are used
+// again; else the rest, as far as it can still be read, is written to a new segment
+// under the numbers that it has. The error is that of the fsync where entries were
+// refused. The caller holds the writer and syncing.
+func (q *Queue) lose(a *active) error {
+	always := q.opts.Sync == SyncAlways
+	var rest []rescued
+	if always {
+		a.file.Truncate(a.synced) // where this fails the next segment's first number says the same
+	} else {
+		rest = q.rescue(a)
+	}
+	a.file.Close()
+	q.mu.Lock()
+	q.active = nil
+	q.stats.Bytes -= a.size - a.synced
+	a.size = a.synced
+	end := q.next
+	lost := &retryError{a.broken}
+	if always {
+		q.next = max(q.visible, a.first)
+		q.epoch++
+		q.syncErr = lost
+	} else {
+		// The reader has to wait until they are there again.
+		if len(rest) > 0 {
+			q.next = rest[0].seq
+		}
+		q.visible = min(q.visible, q.next)
+	}
+	if a.size == headerSize && (always || len(rest) > 0) {
+		q.segments = q.segments[:len(q.segments)-1]
+		q.stats.Bytes -= headerSize
+		q.opts.FS.Remove(q.path(segmentName(a.first)))
+	}
+	q.broadcast()
+	q.mu.Unlock()
+	if always {
+		return lost
+	}
+	q.restore(rest, end)
+	return nil
+}
+
+// rescued is an entry that was read back.
+type rescued struct {
+	seq     uint64
+	payload []byte
+}
+
+// rescue reads the entries of a that were not synced.
+func (q *Queue) rescue(a *active) (rest []rescued) {
+	b := make([]byte, a.written-a.synced)
+	n, _ := a.file.ReadAt(b, a.synced)
+	b = b[:n]
+	for len(b) >= frameSize {
+		f, ok := parseFrame(b, a.salt)
+		if !ok || uint64(f.length) > uint64(len(b)-frameSize) {
+			break
+		}
+		payload := b[frameSize : frameSize+int(f.length)]
+		if !f.matches(payload, a.salt) {
+			break
+		}
+		rest = append(rest, rescued{f.seq, payload})
+		b = b[frameSize+int(f.length):]
+	}
+	return rest
+}
+
+// restore writes entries to a new segment, under the numbers that they had, and syncs
+// it. end is the number behind the last entry that there was: what is missing of them,
+// and what cannot be written, is lost, and counted when the reader finds the gap.
+func (q *Queue) restore(rest []rescued, end uint64) {
+	for try := 0; len(rest) > 0 && try < 3; try++ {
+		a, err := q.begin()
+		if err != nil {
+			q.failed(err)
+			continue
+		}
+		q.buf = q.buf[:0]
+		for _, r := range rest {
+			q.buf = appendEntry(q.buf, a.salt, r.seq, r.payload)
+		}
+		if err = writeAll(a.file, q.buf, a.written); err == nil {
+			err = a.file.Sync()
+		}
+		q.mu.Lock()
+		if err == nil {
+			a.written += int64(len(q.buf))
+			a.synced, a.size = a.written, a.written
+			q.stats.Bytes += int64(len(q.buf))
+			q.stats.Syncs++
+			q.mu.Unlock()
+			break
+		}
+		q.stats.WriteError = err
+		q.active = nil
+		q.segments = q.segments[:len(q.segments)-1]
+		q.stats.Bytes -= headerSize
+		q.mu.Unlock()
+		a.file.Close()
+		q.opts.FS.Remove(q.path(segmentName(a.first)))
+	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.next, q.visible = end, end
+	q.broadcast()
+}
+
+// arm sees to a sync within SyncEvery. The timer's goroutine ends with that sync, or
+// finds the queue closed. The caller holds mu.
+func (q *Queue) arm() {
+	if q.timer == nil {
+		q.timer = time.AfterFunc(q.opts.SyncEvery, q.background)
+		return
+	}
+	q.timer.Reset(q.opts.SyncEvery)
+}
+
+func (q *Queue) background() {
+	q.Flush()
+}
+
+// Flush makes everything that was appended durable, whatever the policy.
+func (q *Queue) Flush() error {
+	q.writer <- struct{}{} // nobody holds it for long
+	defer q.release()
+	q.syncing.Lock()
+	defer q.syncing.Unlock()
+	q.mu.Lock()
+	a := q.active
+	q.dirty = false
+	closed := q.closed
+	q.mu.Unlock()
+	if a == nil || closed || a.synced == a.written && a.broken == nil {
+		return nil
+	}
+	if a.broken == nil {
+		q.sync(a, a.written, q.next)
+	}
+	if a.broken != nil {
+		return q.lose(a)
+	}
+	return nil
+}

@@ -1,0 +1,5 @@
+//go:build !penstock_poison
+
+package parse
+
+func (f *Frame) checkClear() {}
