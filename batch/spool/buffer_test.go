@@ -27,10 +27,12 @@ func TestConformance(t *testing.T) {
 			t.Cleanup(func() { b.Close() })
 			// An inner source that never ends and brings nothing.
 			idle := ingest.WithName("test", ingest.SourceFunc(func(ctx context.Context, _ *ingest.Emit) error { <-ctx.Done(); return nil }))
+			offset := int64(0)
 			return b.Source(idle), func(ctx context.Context, msgs []string) error {
 				var all []parse.Message
 				for _, m := range msgs {
-					all = append(all, parse.Message{Raw: []byte(m), Origin: &parse.Origin{Source: "test"}})
+					all = append(all, parse.Message{Raw: []byte(m), Origin: &parse.Origin{Source: "test"}, Offset: offset})
+					offset++
 				}
 				_, err := b.Put(ctx, all...)
 				return err
