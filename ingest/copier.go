@@ -10,7 +10,9 @@ import (
 // complete, bounded by Limits.MaxMessage, and no chunk. Not safe for concurrent use.
 type Copier struct{ c copier }
 
-// Grow returns a Copier for a stream that is read as it grows. It begins at s.Offset.
+// Grow returns a Copier for a stream that is read as it grows. It begins at s.Offset. Of
+// s.Decoding only Invalid applies: compressed streams and other character sets are decoded by
+// whoever reads (Decoding.Reader).
 func (s Stream) Grow(out *Emit) *Copier {
 	c := &Copier{newCopier(s, out)}
 	c.c.grows = true

@@ -36,15 +36,16 @@ type core struct {
 
 // sourceState is what the pipeline knows of one source; guarded by core.mu.
 type sourceState struct {
-	index   int
-	name    string
-	seq     uint64
-	ledger  Ledger
-	bytes   int64
-	chunks  int64
-	skipped int64
-	running bool
-	ended   bool
+	index    int
+	name     string
+	seq      uint64
+	ledger   Ledger
+	bytes    int64
+	chunks   int64
+	skipped  int64
+	repaired int64
+	running  bool
+	ended    bool
 }
 
 func newCore(l Limits, chunks int) *core {
@@ -120,6 +121,7 @@ func (c *core) send(src *sourceState, ch *Chunk) error {
 	}
 	src.bytes += int64(bytes)
 	src.skipped += int64(ch.Skipped)
+	src.repaired += int64(ch.Repaired)
 	src.ledger.Received += int64(len(ch.Msgs) + ch.Joined)
 	src.ledger.Joined += int64(ch.Joined)
 	if len(ch.Msgs) == 0 {

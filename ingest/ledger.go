@@ -63,6 +63,7 @@ type Stats struct {
 	DeadLetters map[errcat.Category]int64
 	Bytes       int64         // of messages received
 	Skipped     int64         // blank lines and the like, left out by the framing
+	Repaired    int64         // messages that were not UTF-8 and were made so, see Decoding.Invalid
 	Panics      int64         // contained
 	Elapsed     time.Duration // since Run was called, until it returned
 }
@@ -71,10 +72,11 @@ type Stats struct {
 type SourceStats struct {
 	Name string
 	Ledger
-	Bytes   int64 // of messages received
-	Chunks  int64 // sent
-	Skipped int64 // see Chunk.Skipped
-	Running bool
+	Bytes    int64 // of messages received
+	Chunks   int64 // sent
+	Skipped  int64 // see Chunk.Skipped
+	Repaired int64 // see Chunk.Repaired
+	Running  bool
 }
 
 // ParserStats are the counters of one parser or pack.
@@ -240,8 +242,9 @@ func (c *core) snapshot() Stats {
 		s.add(src.ledger)
 		s.Bytes += src.bytes
 		s.Skipped += src.skipped
+		s.Repaired += src.repaired
 		s.Sources = append(s.Sources, SourceStats{
-			Name: src.name, Ledger: src.ledger, Bytes: src.bytes, Chunks: src.chunks, Skipped: src.skipped, Running: src.running,
+			Name: src.name, Ledger: src.ledger, Bytes: src.bytes, Chunks: src.chunks, Skipped: src.skipped, Repaired: src.repaired, Running: src.running,
 		})
 	}
 	for i := range c.packs {

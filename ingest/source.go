@@ -52,6 +52,8 @@ type Chunk struct {
 	// Skipped counts what the framing left out, such as blank lines. It is no part of
 	// the ledger.
 	Skipped int
+	// Repaired counts messages that the source made UTF-8. It is no part of the ledger.
+	Repaired int
 	// Joined counts records that arrived as messages of their own and were merged into
 	// Msgs: all of them but one for each merged message.
 	Joined int

@@ -15,9 +15,11 @@ import (
 type Stream struct {
 	// Framing says where messages end. Default: Lines.
 	Framing Framing
+	// Decoding says how bytes become text before they are cut. Default: they are as they are.
+	Decoding Decoding
 	// Origin goes to every message.
 	Origin *parse.Origin
-	// Offset is the position of the stream's first byte.
+	// Offset is the position of the stream's first byte. Positions count decoded bytes.
 	Offset int64
 	// Done, if set, is called once for each chunk when its messages have reached their
 	// end, from any goroutine and in any order: see Commits. The chunk's bytes, those
@@ -34,11 +36,23 @@ const maxEmptyReads = 100
 // What was read is sent before the next Read, unless no message in it is complete. A
 // message in two reads is put together; one that is longer than the limit is a dead
 // letter of category OVERSIZE with its first bytes, and the rest is passed over
-// without being kept. An error of r ends the stream where it is.
+// without being kept. An error of r ends the stream where it is; so does data that cannot
+// be decoded, which is a dead letter and no error.
 //
 // A Read that blocks does not notice the end of ctx: Copy returns after it.
 func (s Stream) Copy(ctx context.Context, r io.Reader, out *Emit) (int64, error) {
 	c := newCopier(s, out)
+	if err := s.Decoding.Check(); err != nil {
+		return c.sent, err
+	}
+	if !s.Decoding.plain() {
+		decoded, err := s.Decoding.Reader(r)
+		if err != nil {
+			return c.sent, err
+		}
+		defer decoded.Close()
+		r = decoded
+	}
 	err := c.copy(ctx, r)
 	out.Discard(c.chunk)
 	return c.sent, err
@@ -112,7 +126,7 @@ func (c *copier) copy(ctx context.Context, r io.Reader) error {
 			if end := c.end(err); end != nil {
 				return end
 			}
-			if err == io.EOF {
+			if _, data := err.(*dataError); data || err == io.EOF {
 				err = nil
 			}
 			return errors.Join(err, c.send())
@@ -291,17 +305,33 @@ func (c *copier) end(err error) error {
 	c.now = c.out.Now()
 	if err == io.EOF {
 		c.frame(AtEOF)
-	} else if c.start < c.scanned {
+		return nil
+	}
+	data, bad := err.(*dataError)
+	if c.start < c.scanned || bad {
+		cause := errCutOff
+		if bad {
+			cause = data.err
+		}
 		at := len(c.chunk.Msgs)
-		c.frame(AtEOF)
-		if len(c.chunk.Msgs) > at && (len(c.chunk.Faults) == 0 || c.chunk.Faults[len(c.chunk.Faults)-1].Msg != at) {
-			c.chunk.Faults = append(c.chunk.Faults, Fault{at, errCutOff, 0})
+		if c.start < c.scanned {
+			c.frame(AtEOF)
+		}
+		switch {
+		case len(c.chunk.Msgs) == at:
+			if bad { // a dead letter all the same: it says that the stream has more
+				c.bad(nil, cause, 0)
+			}
+		case len(c.chunk.Faults) == 0 || c.chunk.Faults[len(c.chunk.Faults)-1].Msg != at:
+			c.chunk.Faults = append(c.chunk.Faults, Fault{at, cause, 0})
+		case bad:
+			c.chunk.Faults[len(c.chunk.Faults)-1].Err = cause
 		}
 	}
 	return nil
 }
 
-var errCutOff = errcat.New(errcat.Truncated, errcat.StageCollect, "reading failed in the middle of this message")
+var errCutOff error = errcat.New(errcat.Truncated, errcat.StageCollect, "reading failed in the middle of this message")
 
 // send sends the chunk, if it has messages, and carries over what does not belong to
 // one of them.
@@ -313,6 +343,7 @@ func (c *copier) send() error {
 	c.carry = append(c.carry[:0], ch.Buf[c.start:]...)
 	c.carried = c.scanned - c.start
 	c.chunk = nil
+	c.Decoding.Invalid.apply(ch)
 	start, end := c.from, c.pos
 	if done := c.Done; done != nil {
 		ch.Done = func(r Result) { done(start, end, r) }

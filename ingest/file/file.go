@@ -20,8 +20,11 @@ type Options struct {
 	Paths   []string       // files
 	Globs   []string       // patterns of path/filepath.Match; one without a match is an error
 	Framing ingest.Framing // default ingest.Lines; each file is a stream of its own
-	Hint    string         // see parse.Origin
-	Zone    *time.Location // see parse.Origin
+	// Decoding says how bytes become text: decompression, character set. Default: they are as
+	// they are. The positions of Committed count decoded bytes.
+	Decoding ingest.Decoding
+	Hint     string         // see parse.Origin
+	Zone     *time.Location // see parse.Origin
 	// Committed, if set, is called for each file in ascending order with the position
 	// up to which everything has reached a safe end. Files may finish in any order. It
 	// must not block.
@@ -110,8 +113,9 @@ func (s *Source) read(ctx context.Context, path string, out *ingest.Emit) (err e
 			path, filepath.Join(path, "*"))
 	}
 	stream := ingest.Stream{
-		Framing: s.opts.Framing,
-		Origin:  &parse.Origin{Source: path, Hint: s.opts.Hint, Zone: s.opts.Zone},
+		Framing:  s.opts.Framing,
+		Decoding: s.opts.Decoding,
+		Origin:   &parse.Origin{Source: path, Hint: s.opts.Hint, Zone: s.opts.Zone},
 	}
 	if committed := s.opts.Committed; committed != nil {
 		stream.Done = ingest.NewCommits(0, func(offset int64) { committed(path, offset) }).Done

@@ -22,9 +22,12 @@ import (
 type Options struct {
 	Name    string         // of the source and of its messages' origin; default "reader"
 	Framing ingest.Framing // default ingest.Lines
-	Hint    string         // see parse.Origin
-	Zone    *time.Location // see parse.Origin
-	Offset  int64          // position of the first byte; default 0
+	// Decoding says how bytes become text: decompression, character set. Default: they are as
+	// they are. Positions count decoded bytes.
+	Decoding ingest.Decoding
+	Hint     string         // see parse.Origin
+	Zone     *time.Location // see parse.Origin
+	Offset   int64          // position of the first byte; default 0
 	// Committed, if set, is called in ascending order with the position up to which
 	// everything has reached a safe end. It must not block.
 	Committed func(offset int64)
@@ -50,9 +53,10 @@ func (s *Source) Name() string { return s.opts.Name }
 // Run reads until the end of the reader or of ctx.
 func (s *Source) Run(ctx context.Context, out *ingest.Emit) error {
 	stream := ingest.Stream{
-		Framing: s.opts.Framing,
-		Origin:  &parse.Origin{Source: s.opts.Name, Hint: s.opts.Hint, Zone: s.opts.Zone},
-		Offset:  s.opts.Offset,
+		Framing:  s.opts.Framing,
+		Decoding: s.opts.Decoding,
+		Origin:   &parse.Origin{Source: s.opts.Name, Hint: s.opts.Hint, Zone: s.opts.Zone},
+		Offset:   s.opts.Offset,
 	}
 	if s.opts.Committed != nil {
 		commits := ingest.NewCommits(s.opts.Offset, s.opts.Committed)
