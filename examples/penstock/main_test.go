@@ -254,3 +254,50 @@ func TestParseBinaryFormats(t *testing.T) {
 		t.Errorf("exit %d: %s%s", code, out, errs)
 	}
 }
+
+// Compressed input and UTF-16 are told by their first bytes; other sets are named.
+func TestParseDecodes(t *testing.T) {
+	var packed bytes.Buffer
+	w := gzip.NewWriter(&packed)
+	fmt.Fprintln(w, cefLine)
+	w.Close()
+	file := filepath.Join(t.TempDir(), "cef.log.gz")
+	if err := os.WriteFile(file, packed.Bytes(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	wide := []byte{0xff, 0xfe}
+	for _, c := range cefLine + "\r\n" {
+		wide = append(wide, byte(c), 0)
+	}
+	cyrillic := "CEF:0|\xd6\xd5\xd2|Guard|4.2|100|probe|7|src=198.51.100.66\n"
+	for _, tc := range []struct {
+		name, in string
+		args     []string
+		field    string
+		want     any
+	}{
+		{"gzip file", "", []string{file}, "source.ip", "198.51.100.66"},
+		{"gzip input", packed.String(), nil, "source.ip", "198.51.100.66"},
+		{"cut gzip", packed.String()[:packed.Len()-4], nil, "source.ip", "198.51.100.66"},
+		{"UTF-16", string(wide), nil, "source.ip", "198.51.100.66"},
+		{"KOI8-R", cyrillic, []string{"-charset", "koi8-r"}, "observer.vendor", "жур"},
+		{"rejected", cyrillic, []string{"-invalid", "reject"}, "error.code", "ENCODING_ERROR"},
+		{"repaired", cyrillic, []string{"-invalid", "repair"}, "observer.vendor", "\ufffd\ufffd\ufffd"},
+		{"as Windows-1252", cyrillic, []string{"-invalid", "windows-1252"}, "observer.vendor", "ÖÕÒ"},
+		{"not decompressed", packed.String(), []string{"-compression", "none"}, "error.code", "UNKNOWN_FORMAT"},
+	} {
+		out, errs, code := penstock(t, tc.in, append([]string{"parse"}, tc.args...)...)
+		got := lines(out)
+		if code != 0 || len(got) == 0 || field(t, got[0], tc.field) != tc.want {
+			t.Errorf("%s: exit %d: %s%s", tc.name, code, out, errs)
+		}
+		if cut := strings.Contains(errs, "TRUNCATED 1"); cut != (tc.name == "cut gzip") {
+			t.Errorf("%s: %s", tc.name, errs)
+		}
+	}
+	for _, args := range [][]string{{"-compression", "x"}, {"-charset", "x"}, {"-invalid", "x"}} {
+		if _, errs, code := penstock(t, "", append([]string{"parse"}, args...)...); code == 0 {
+			t.Errorf("%v is accepted: %s", args, errs)
+		}
+	}
+}

@@ -31,6 +31,7 @@ import (
 
 type parseOptions struct {
 	pack, framing, events, errors, fields, output, now, zone, packs, profile, overlay string
+	compression, charset, invalid                                                     string
 	original                                                                          bool
 	workers, maxMessage                                                               int
 }
@@ -40,6 +41,9 @@ func runParse(ctx context.Context, args []string, std stdio) error {
 	fs := flags("parse", "[flags] [FILE...]", std)
 	fs.StringVar(&o.pack, "p", "auto", "`pack` or format by name, or auto to tell it by the bytes")
 	fs.StringVar(&o.framing, "framing", "", "where records end: lines, nul, whole, octet, json or evtx; default lines, for netflow whole (a file is one datagram; with octet it has several, each behind its length and a space), for evtx evtx")
+	fs.StringVar(&o.compression, "compression", "auto", "auto tells gzip and zstd by their first bytes; gzip, zlib or zstd; none")
+	fs.StringVar(&o.charset, "charset", "auto", "`character set`, by a name of the IANA registry; auto is UTF-8, or UTF-16 with a byte order mark; none reads bytes as they are, as formats that are no text are")
+	fs.StringVar(&o.invalid, "invalid", "keep", "records that are not UTF-8: keep, reject, repair (by U+FFFD), or windows-1252 (read so)")
 	fs.StringVar(&o.events, "events", "all", "all events of a record, or one: the first only")
 	fs.StringVar(&o.errors, "errors", "inline", "dead letters: inline in the output, drop, or a `file` to write them to")
 	fs.BoolVar(&o.original, "original", false, "keep the raw record in event.original")
@@ -94,6 +98,10 @@ func (o *parseOptions) config(paths []string, std stdio) (cfg ingest.Config[pars
 	if err != nil {
 		return cfg, closeDead, err
 	}
+	decoding, err := o.decoding(usual != "lines")
+	if err != nil {
+		return cfg, closeDead, err
+	}
 	if o.fields != "all" && o.fields != "ecs" {
 		return cfg, closeDead, fmt.Errorf("-fields is all or ecs, not %q", o.fields)
 	}
@@ -114,9 +122,9 @@ func (o *parseOptions) config(paths []string, std stdio) (cfg ingest.Config[pars
 		MaxMessage: o.maxMessage,
 	}
 	if len(paths) == 0 {
-		cfg.Sources = []ingest.Source{reader.New(std.in, reader.Options{Name: "stdin", Framing: framing})}
+		cfg.Sources = []ingest.Source{reader.New(std.in, reader.Options{Name: "stdin", Framing: framing, Decoding: decoding})}
 	} else {
-		cfg.Sources = []ingest.Source{file.New(file.Options{Paths: paths, Framing: framing})}
+		cfg.Sources = []ingest.Source{file.New(file.Options{Paths: paths, Framing: framing, Decoding: decoding})}
 	}
 	switch o.events {
 	case "all":
