@@ -112,6 +112,17 @@ func (f *Frame) Set(slot int, v Value) {
 	f.used[slot>>6] |= 1 << (slot & 63)
 }
 
+// SetText is Set of the text b[from:to], behind which b must go on.
+func (f *Frame) SetText(slot int, b []byte, from, to int) {
+	if uint(from) > uint(to) || to >= len(b) { // a pointer behind the last byte is no pointer into b
+		panic("parse: the text is out of range")
+	}
+	v := &f.Slots[slot]
+	v.ptr, v.len, v.num = unsafe.Add(unsafe.Pointer(unsafe.SliceData(b)), from), to-from, 0
+	v.kind, v.flags = KindString, 0
+	f.used[slot>>6] |= 1 << (slot & 63)
+}
+
 // Mark tells that somebody else writes into the slots of which set has the bits: bit
 // n&63 of set[n>>6] is that of slot n. It may be shorter than there are slots.
 func (f *Frame) Mark(set []uint64) {

@@ -18,6 +18,9 @@ func load64(b []byte, i int) uint64 {
 	return binary.LittleEndian.Uint64((*[8]byte)(unsafe.Add(unsafe.Pointer(unsafe.SliceData(b)), i))[:])
 }
 
+// Store64 writes v to b[i:i+8], the lowest byte first. Nothing is checked.
+func Store64(b []byte, i int, v uint64) { store64(b, i, v) }
+
 // load32 reads the four bytes at b[i:i+4], the first one lowest.
 func load32(b []byte, i int) uint64 {
 	return uint64(binary.LittleEndian.Uint32((*[4]byte)(unsafe.Add(unsafe.Pointer(unsafe.SliceData(b)), i))[:]))

@@ -245,11 +245,11 @@ func (r *Reader) object(data []byte, i int, n *node, depth int) int {
 					return -1
 				}
 			}
-			text := data[from:i:i]
-			if saw != 0 {
-				text = r.unescape(text, saw)
+			if saw == 0 {
+				r.f.SetText(int(e.slot), data, from, i)
+			} else {
+				r.f.Set(int(e.slot), parse.BytesValue(r.unescape(data[from:i:i], saw)))
 			}
-			r.f.Set(int(e.slot), parse.BytesValue(text))
 			i++
 			goto after
 		}
