@@ -3,6 +3,7 @@ package ingest
 import (
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
 // state is the end that an item has reached. Of several ends the largest counts.
@@ -10,6 +11,7 @@ type state uint8
 
 const (
 	stateDelivered state = iota
+	stateByClass         // shed by Priorities
 	stateShed
 	stateDead
 	stateFailed
@@ -33,11 +35,15 @@ type ack struct {
 
 	mu       sync.Mutex // guards what follows
 	src      *sourceState
+	class    uint8
+	born     time.Time // with of guarded by core.mu
+	of       int       // number of the source
 	done     func(Result)
 	messages int // what is in flight until the worker has published
 	items    []item
 	counted  bool // the worker has published
 	finished bool
+	shed     bool // instead of being parsed
 	filtered int
 	err      error
 }
@@ -51,8 +57,9 @@ func (c *core) newAck(src *sourceState, ch *Chunk) *ack {
 	} else {
 		a = &ack{core: c}
 	}
-	a.src, a.done, a.messages = src, ch.Done, len(ch.Msgs)
-	a.counted, a.finished, a.filtered, a.err = false, false, 0, nil
+	a.src, a.class, a.done, a.messages = src, ch.class, ch.Done, len(ch.Msgs)
+	a.born, a.of = ch.sent, src.index
+	a.counted, a.finished, a.shed, a.filtered, a.err = false, false, false, 0, nil
 	a.pending.Store(1)
 	a.prev, a.next = c.live.prev, &c.live
 	a.prev.next, a.next.prev = a, a
@@ -69,7 +76,7 @@ func (a *ack) publish(items []item, t *tally) []item {
 	}
 	room := a.items[:0]
 	a.items, a.counted, a.filtered = items, true, t.filtered
-	a.core.count(a.src, t)
+	a.core.count(a.src, a.class, t)
 	return room
 }
 
@@ -121,15 +128,19 @@ func (a *ack) finish(giveUp bool) {
 	var r Result
 	c := a.core
 	c.mu.Lock()
-	l := &a.src.ledger
+	var end Ledger // what changes in the ledgers of the source and the class
 	switch {
+	case !a.counted && a.shed: // not worth a worker's time
+		r.Shed, r.ByClass = a.messages, a.messages
+		end.InFlight, end.Shed = -int64(a.messages), int64(a.messages)
+		c.packs[0].ledger.add(Ledger{Received: end.Shed, Shed: end.Shed})
+		c.classes[a.class].shed += end.Shed
 	case !a.counted: // the worker never reported: the messages as such have failed
 		r.Failed = a.messages
-		l.InFlight -= int64(a.messages)
-		l.Failed += int64(a.messages)
+		end.InFlight, end.Failed = -int64(a.messages), int64(a.messages)
 	default:
 		r.Filtered = a.filtered
-		l.InFlight -= int64(len(a.items))
+		end.InFlight = -int64(len(a.items))
 		for i := range a.items {
 			it := a.items[i]
 			s := it.state
@@ -142,6 +153,10 @@ func (a *ack) finish(giveUp bool) {
 			case stateDelivered:
 				r.Delivered++
 				pl.Delivered++
+			case stateByClass:
+				r.ByClass++
+				r.Shed++
+				pl.Shed++
 			case stateShed:
 				r.Shed++
 				pl.Shed++
@@ -153,16 +168,27 @@ func (a *ack) finish(giveUp bool) {
 				pl.Failed++
 			}
 		}
-		l.Delivered += int64(r.Delivered)
-		l.Shed += int64(r.Shed)
-		l.DeadLettered += int64(r.DeadLettered)
-		l.Failed += int64(r.Failed)
+		end.Delivered = int64(r.Delivered)
+		end.Shed = int64(r.Shed)
+		end.DeadLettered = int64(r.DeadLettered)
+		end.Failed = int64(r.Failed)
 	}
+	a.src.ledger.add(end)
+	c.classes[a.class].ledger.add(end)
 	a.prev.next, a.next.prev = a.next, a.prev
 	a.prev, a.next = nil, nil
 	c.mu.Unlock()
-	if r.Err = a.err; giveUp && r.Err == nil {
+	switch r.Err = a.err; {
+	case r.Err != nil:
+	case giveUp:
 		r.Err = errAborted
+	case r.ByClass > 0:
+		r.Err = errShedByClass
+	}
+	took := time.Since(a.born)
+	c.times.total.add(took)
+	if c.ladder != nil {
+		c.extent[a.class].add(took)
 	}
 	done := a.done
 	a.done, a.src, a.err = nil, nil, nil
@@ -177,6 +203,14 @@ func (a *ack) finish(giveUp bool) {
 		a.next, c.spare = c.spare, a
 		c.mu.Unlock()
 	}
+}
+
+// shedAll settles an account whose chunk is shed before a worker has parsed it.
+func (a *ack) shedAll() {
+	a.mu.Lock()
+	a.shed = true
+	a.mu.Unlock()
+	a.answer()
 }
 
 // giveUpAll settles everything that is still open.

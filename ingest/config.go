@@ -1,12 +1,7 @@
 package ingest
 
 import (
-	"errors"
-	"fmt"
 	"log/slog"
-	"reflect"
-	"runtime"
-	"strconv"
 	"time"
 
 	"github.com/penstock-dev/penstock/batch"
@@ -51,10 +46,14 @@ type Output[T any] struct {
 	// Drop makes a full queue refuse batches instead of holding the pipeline back:
 	// the rows are counted as dropped, and as shed where the sink is required.
 	Drop bool
-	// QueueBatches and QueueBytes bound the queue. A batch counts with its lines and
-	// its raw messages. Defaults: 4, and 16 MiB.
+	// QueueBatches and QueueBytes bound the queue, with Priorities that of each class.
+	// A batch counts with its lines and its raw messages. Defaults: 4, and 16 MiB.
 	QueueBatches int
 	QueueBytes   int64
+	// Timeout bounds each Write: then its context ends, and the batch is tried again.
+	// Default: none, which suits sinks that have their own. A sink that is a
+	// batch.Async is not bounded.
+	Timeout time.Duration
 	// Retry says how the sink is tried again. The zero value: without end where
 	// errcat.Retryable allows it. A sink that is a batch.Async is not retried here.
 	Retry batch.RetryOptions
@@ -68,7 +67,7 @@ type Output[T any] struct {
 // else has a default, which zero stands for.
 //
 // A Parser that is a parse.PerWorker is made once per worker. So is any Stage,
-// Validator or Encoder that has a method Worker without parameters whose one result
+// Validator, Encoder or Router that has a method Worker without parameters whose one result
 // can take its place: it may return its own concrete type. All others are shared by
 // the workers and must be safe for concurrent use. After a panic a worker makes new
 // instances.
@@ -79,9 +78,11 @@ type Config[T any] struct {
 	Validator Validator[T]
 	// Encoder makes the lines of the batches. Without one, sinks get events only.
 	Encoder Encoder[T]
+	// Router says which outputs get an event. Default: all of them.
+	Router Router[T]
 	// Sink is the short form of Outputs with one required sink and no options.
 	Sink    batch.Sink[T]
-	Outputs []Output[T]
+	Outputs []Output[T] // at most 64, with different names
 
 	// DeadLetters takes what could not be parsed or was not taken by a sink. Without
 	// it, and without InlineDeadLetters, that is counted and dropped, and what a sink
@@ -99,8 +100,13 @@ type Config[T any] struct {
 	// (unless stages filter).
 	FirstEventOnly bool
 
-	// Workers is the number of goroutines that parse. Default: GOMAXPROCS. 1 to 1024.
-	Workers int
+	// Workers is the largest number of goroutines that parse. Default: GOMAXPROCS. 1 to
+	// 1024. MinWorkers is the smallest: between the two their number follows the load,
+	// up at once when a chunk waits, down by one when one had nothing to do for 2 s.
+	// Default: Workers.
+	Workers, MinWorkers int
+	// Priorities, if set, divide messages into classes. Not together with Ordered.
+	Priorities *Priorities[T]
 	// Ordered keeps one order over all sources, that of Emit.Send. Without it only the
 	// order within each source is kept. Either way the output bytes of one source do
 	// not depend on the number of workers.
@@ -131,6 +137,21 @@ type Config[T any] struct {
 	// At most 1 GiB.
 	MaxBatchBytes int
 
+	// ParseTimeout is how long parser, stages, validator and encoder may take together
+	// for one message. A worker that takes longer is replaced, within an eighth of the
+	// time: the message is a dead letter of category TIMEOUT with the component that
+	// hangs, the rest of the chunk is done by another worker. What hangs cannot be
+	// stopped: its goroutine is left behind with the memory of its chunk and batch, see
+	// Stats.LeftBehind. Of those there are at most 64; then no more are replaced. Default:
+	// 5 s. Negative: no limit.
+	ParseTimeout time.Duration
+	// Quarantine says when a component that fails again and again is taken out.
+	// Default: never.
+	Quarantine Quarantine
+	// SwapTimeout is how long a sink that Swap replaces may take for what it is
+	// writing. Default: 1 s.
+	SwapTimeout time.Duration
+
 	// ShutdownTimeout is how long, after Run's context has ended, what was read may
 	// take to be delivered. Default: 10 s. Negative: no time at all.
 	ShutdownTimeout time.Duration
@@ -146,8 +167,25 @@ type Config[T any] struct {
 	// Now is the wall clock for Message.Received. Default: time.Now. Timeouts and
 	// pauses run on the monotonic clock.
 	Now func() time.Time
-	// Logger gets contained panics and sink errors, at most 10 lines in 10 seconds.
-	// Default: none.
+	// TimeOf returns the time of an event by its device's clock, if it has one, to be
+	// compared with that of its reception, see Watch. It is called from all workers for
+	// a few events of each batch. Default: @timestamp of a parse.Record.
+	TimeOf func(event *T) (time.Time, bool)
+	// Watch says which silence and which clocks are worth a Notice.
+	Watch Watch
+	// Notify, if set, is called for each Notice, from any goroutine; it must not block.
+	// Notices are logged and counted in any case.
+	Notify func(*Notice)
+	// NoticeEvent, if set, makes an event of each Notice, which goes through stages,
+	// validator, encoder and router like any other: so that what was shed, or who is silent,
+	// is seen where the events are. It is counted for the source NoticeSource, as a
+	// message of the first class whose bytes are Notice.AppendJSON.
+	NoticeEvent func(n *Notice, event *T) error
+	// Observer, if set, is told of each batch.
+	Observer Observer
+	// Logger gets notices, contained panics and sink errors: each kind at once, and its
+	// repeats as one line with a count after 10 seconds; at most 50 lines in 10
+	// seconds. Default: none.
 	Logger *slog.Logger
 }
 
@@ -156,147 +194,3 @@ type Config[T any] struct {
 const shutdownGrace = time.Second
 
 const maxLimit = 1 << 30
-
-// prepare checks the configuration and fills in defaults.
-func (c *Config[T]) prepare() error {
-	var errs []error
-	bad := func(format string, args ...any) { errs = append(errs, fmt.Errorf("ingest: "+format, args...)) }
-	number := func(name string, v *int, def, low, high int) {
-		switch {
-		case *v == 0:
-			*v = def
-		case *v < low || *v > high:
-			bad("%s is %d, want %d to %d, or 0 for the default of %d", name, *v, low, high, def)
-		}
-	}
-	number("Workers", &c.Workers, min(runtime.GOMAXPROCS(0), 1024), 1, 1024)
-	number("ChunkMessages", &c.ChunkMessages, parse.DefaultKeptEvents, 1, 1<<20)
-	number("MaxMessage", &c.MaxMessage, 1<<20, 1, maxLimit)
-	number("KeepOversize", &c.KeepOversize, min(4<<10, max(c.MaxMessage, 1)), 1, max(c.MaxMessage, 1))
-	number("MaxEvents", &c.MaxEvents, 100_000, 1, maxLimit)
-	number("MaxBatchBytes", &c.MaxBatchBytes, max(64<<20, c.MaxMessage), 1<<10, maxLimit)
-	switch {
-	case c.ShutdownTimeout == 0:
-		c.ShutdownTimeout = 10 * time.Second
-	case c.ShutdownTimeout < 0:
-		c.ShutdownTimeout = 0
-	}
-	if c.Now == nil {
-		c.Now = time.Now
-	}
-	if len(c.Sources) == 0 {
-		bad("Config has no Sources")
-	}
-	for i, s := range c.Sources {
-		if s == nil {
-			bad("Sources[%d] is nil", i)
-		}
-	}
-	if c.Parser == nil {
-		bad("Config has no Parser")
-	}
-	for i, s := range c.Stages {
-		if s == nil {
-			bad("Stages[%d] is nil", i)
-		}
-	}
-	if c.DeadLetters != nil && c.InlineDeadLetters != nil {
-		bad("both DeadLetters and InlineDeadLetters are set, choose one")
-	}
-	if c.Sink != nil {
-		c.Outputs = append([]Output[T]{{Sink: c.Sink}}, c.Outputs...)
-	}
-	required, readsEvents := false, false
-	for i := range c.Outputs {
-		o := &c.Outputs[i]
-		if o.Name == "" {
-			o.Name = "sink" + strconv.Itoa(i)
-		}
-		if o.Sink == nil {
-			bad("the output %s has no Sink", o.Name)
-			continue
-		}
-		required = required || !o.BestEffort
-		number("QueueBatches of "+o.Name, &o.QueueBatches, 4, 1, 1<<16)
-		if o.QueueBytes == 0 {
-			o.QueueBytes = 16 << 20
-		}
-		if o.QueueBytes < 0 {
-			bad("QueueBytes of %s is %d", o.Name, o.QueueBytes)
-		}
-		reads := batch.ReadsEvents(o.Sink)
-		readsEvents = readsEvents || reads
-		if !reads && c.Encoder == nil {
-			bad("the sink %s reads lines, but Config has no Encoder", o.Name)
-		}
-		if reads && c.InlineDeadLetters != nil {
-			bad("the sink %s reads events, which the lines of InlineDeadLetters do not have", o.Name)
-		}
-	}
-	chunk := 64 << 10
-	if readsEvents {
-		chunk = 16 << 10
-	}
-	number("ChunkSize", &c.ChunkSize, chunk, 1<<10, 16<<20)
-	if len(c.Outputs) == 0 {
-		bad("Config has no Sink")
-	} else if !required {
-		bad("all sinks are BestEffort: one must be required, or nothing says when a message is done")
-	}
-	if least := c.leastChunks(); c.Chunks == 0 {
-		c.Chunks = least
-	} else if c.Chunks < 2 || c.Chunks > 1<<20 {
-		bad("Chunks is %d, want 2 to %d", c.Chunks, 1<<20)
-	}
-	if c.PackOf == nil {
-		c.PackOf = packOf[T]()
-	}
-	return errors.Join(errs...)
-}
-
-// slotCount is how many batches there are: one for each worker, and for each sink a
-// queue full and the one it writes.
-func (c *Config[T]) slotCount() int {
-	n := c.Workers + 1
-	for i := range c.Outputs {
-		n += c.Outputs[i].QueueBatches + 1
-	}
-	return n
-}
-
-// leastChunks is one chunk for each batch, one waiting for each worker, and two for
-// each source.
-func (c *Config[T]) leastChunks() int { return c.slotCount() + c.Workers + 2*len(c.Sources) }
-
-// packOf is the default of Config.PackOf for T, or nil.
-func packOf[T any]() func(*T) (string, string) {
-	switch any((*T)(nil)).(type) {
-	case *parse.Record:
-		return func(e *T) (string, string) {
-			r := any(e).(*parse.Record)
-			return r.Pack, r.PackVersion
-		}
-	case interface{ PackName() string }:
-		return func(e *T) (string, string) { return any(e).(interface{ PackName() string }).PackName(), "" }
-	}
-	return nil
-}
-
-// forWorker returns what one worker should use of a component: the result of its
-// method Worker, if it has one that fits. The method's result may be of the
-// component's own type, since a package below this one cannot name the interface.
-func forWorker[I any](shared I) I {
-	m := reflect.ValueOf(shared).MethodByName("Worker")
-	if !m.IsValid() {
-		return shared
-	}
-	t := m.Type()
-	if t.NumIn() != 0 || t.NumOut() != 1 || !t.Out(0).Implements(reflect.TypeFor[I]()) {
-		return shared
-	}
-	own, ok := m.Call(nil)[0].Interface().(I)
-	if !ok { // a nil interface
-		return shared
-	}
-	return own
-}

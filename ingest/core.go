@@ -3,42 +3,62 @@ package ingest
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/penstock-dev/penstock/errcat"
+	"github.com/penstock-dev/penstock/parse"
 )
 
 // core is the part of a pipeline that does not depend on the event type: chunks, the
 // way to the workers, and the ledger.
 type core struct {
-	limits  Limits
-	free    *pool[*Chunk]
-	work    chan *Chunk   // room for every chunk, so that a send never blocks
-	abort   sync.Once     //
-	aborted chan struct{} // closed: nothing is delivered any more
-	now     func() time.Time
-	log     *logger
-	global  bool // one order over all sources
+	limits       Limits
+	free         *pool[*Chunk]
+	feed         *feed         // the way to the workers
+	patient      chan struct{} // one for each chunk that patient sources may still take
+	abort        sync.Once     //
+	aborted      chan struct{} // closed: nothing is delivered any more
+	now          func() time.Time
+	log          *logger
+	global       bool          // one order over all sources
+	ladder       *ladder       // nil without Priorities
+	senders      *senders      // nil where none are watched
+	observer     Observer      // or nil
+	notify       func(*Notice) // or nil
+	times        latencies
+	extent       []histogram // total time by class
+	noticeOrigin *parse.Origin
+	noticeCount  int64        // of the minder
+	keepNotices  bool         // they become events
+	chunks       atomic.Int64 // how many there are
 
-	mu      sync.Mutex // guards what follows
-	closed  bool       // work is closed
-	seq     uint64
-	sources []*sourceState
-	packs   []packState
-	packIDs map[string]uint16
-	cats    [maxCategories]int64
-	panics  int64
-	begun   time.Time
-	elapsed time.Duration // set when Run has returned
-	live    ack           // ring of acknowledgements that are not finished
-	spare   *ack
+	mu        sync.Mutex // guards what follows
+	closed    bool       // feed is closed
+	seq       uint64
+	sources   []*sourceState
+	packs     []packState
+	packIDs   map[string]uint16
+	cats      [maxCategories]int64
+	panics    int64
+	begun     time.Time
+	elapsed   time.Duration // set when Run has returned
+	live      ack           // ring of acknowledgements that are not finished
+	spare     *ack
+	classes   []classState // one, or one for each class
+	views     []*Chunk     // spare ones, see split
+	joins     *join        // spare ones
+	notices   []Notice     // to become events
+	noticed   [numNotices]int64
+	unnoticed int64 // notices that did not become events
 }
 
 // sourceState is what the pipeline knows of one source; guarded by core.mu.
 type sourceState struct {
 	index    int
 	name     string
-	seq      uint64
+	patient  bool
+	seq      [maxClasses]uint64
 	ledger   Ledger
 	bytes    int64
 	chunks   int64
@@ -46,19 +66,39 @@ type sourceState struct {
 	repaired int64
 	running  bool
 	ended    bool
+	gapShed  int64     // of the ledger, when the last Gap was raised
+	gapSince time.Time // since when there may be another
 }
 
 func newCore(l Limits, chunks int) *core {
 	c := &core{
 		limits:  l,
-		free:    newPool(chunks, func() *Chunk { return &Chunk{} }),
-		work:    make(chan *Chunk, chunks),
+		free:    newPool[*Chunk](0, nil),
+		patient: make(chan struct{}, maxPool),
 		aborted: make(chan struct{}),
 		packIDs: map[string]uint16{"": 0},
 		packs:   []packState{{}},
 	}
 	c.live.prev, c.live.next = &c.live, &c.live
+	c.addChunks(chunks)
 	return c
+}
+
+// addChunks makes n more chunks. Every second one may be taken by patient sources.
+func (c *core) addChunks(n int) {
+	for range n {
+		if c.chunks.Add(1)%2 == 0 {
+			c.patient <- struct{}{}
+		}
+		c.free.put(&Chunk{})
+	}
+}
+
+// pressure is the part of the chunks in use, those of patient sources left out.
+func (c *core) pressure() float64 {
+	all := int(c.chunks.Load())
+	byPatient := all/2 - len(c.patient)
+	return float64(all-len(c.free.tokens)-byPatient) / float64(all-byPatient)
 }
 
 // fill prepares a free chunk for a source. Buffers are made here and not in newCore,
@@ -78,6 +118,20 @@ const keptGrowth = 4
 
 // recycle makes ch free again. Whoever calls it is the last who holds the chunk.
 func (c *core) recycle(ch *Chunk) {
+	switch {
+	case ch.whole != nil:
+		c.recycleView(ch)
+		return
+	case ch.extra:
+		return
+	case ch.lent.Load(): // somebody who was left behind still reads it
+		taken := ch.patient
+		c.free.put(&Chunk{})
+		if taken {
+			c.patient <- struct{}{}
+		}
+		return
+	}
 	poison(ch.Buf[:cap(ch.Buf)])
 	poison(ch.home[:cap(ch.home)])
 	if n := cap(ch.Buf); n > cap(ch.home) && n <= keptGrowth*c.limits.ChunkSize {
@@ -92,8 +146,12 @@ func (c *core) recycle(ch *Chunk) {
 	if cap(faults) > 64 {
 		faults = nil
 	}
-	*ch = Chunk{home: ch.home[:0], Msgs: msgs[:0], Faults: faults[:0]}
+	taken := ch.patient
+	*ch = Chunk{home: ch.home[:0], Msgs: msgs[:0], Faults: faults[:0], classes: ch.classes[:0]}
 	c.free.put(ch)
+	if taken {
+		c.patient <- struct{}{}
+	}
 }
 
 // send counts the messages of ch as received and queues it. The order of the queue is
@@ -114,6 +172,12 @@ func (c *core) send(src *sourceState, ch *Chunk) error {
 			m.Received = received
 		}
 	}
+	if c.ladder != nil && !ch.extra {
+		c.classify(src, ch)
+	}
+	if c.senders != nil && !ch.extra {
+		c.senders.sent(src, ch.Msgs)
+	}
 	c.mu.Lock()
 	if c.closed || src.ended {
 		c.mu.Unlock()
@@ -133,18 +197,29 @@ func (c *core) send(src *sourceState, ch *Chunk) error {
 	}
 	src.ledger.InFlight += int64(len(ch.Msgs))
 	src.chunks++
-	ch.src, ch.state = src, chunkSent
+	ch.src, ch.state, ch.sent = src, chunkSent, time.Now()
+	if c.ladder != nil && ch.mixed {
+		c.split(src, ch) // unlocks
+		return nil
+	}
+	c.classes[ch.class].ledger.Received += int64(len(ch.Msgs))
+	c.classes[ch.class].ledger.InFlight += int64(len(ch.Msgs))
+	c.queue(src, ch)
+	c.mu.Unlock()
+	return nil
+}
+
+// queue numbers ch and hands it to the workers. The caller holds mu.
+func (c *core) queue(src *sourceState, ch *Chunk) {
 	ch.ack = c.newAck(src, ch)
 	if c.global {
 		ch.seq = c.seq
 		c.seq++
 	} else {
-		ch.seq = src.seq
-		src.seq++
+		ch.seq = src.seq[ch.class]
+		src.seq[ch.class]++
 	}
-	c.work <- ch
-	c.mu.Unlock()
-	return nil
+	c.feed.push(ch, false)
 }
 
 // close ends the input of the workers.
@@ -153,7 +228,7 @@ func (c *core) close() {
 	defer c.mu.Unlock()
 	if !c.closed {
 		c.closed = true
-		close(c.work)
+		c.feed.close()
 	}
 }
 
@@ -164,7 +239,12 @@ func (c *core) end(src *sourceState) {
 	c.mu.Unlock()
 }
 
-func (c *core) abortNow() { c.abort.Do(func() { close(c.aborted) }) }
+func (c *core) abortNow() {
+	c.abort.Do(func() {
+		close(c.aborted)
+		c.feed.abort()
+	})
+}
 
 func (c *core) isAborted() bool {
 	select {

@@ -61,11 +61,36 @@ type Stats struct {
 	// DeadLetters counts the dead letters by category, those included that were
 	// dropped because nobody takes them.
 	DeadLetters map[errcat.Category]int64
+	// Classes are those of Priorities, in their order; empty without.
+	Classes []ClassStats
+	// Notices counts them by kind.
+	Notices     map[NoticeKind]int64
+	Latencies   Latencies
 	Bytes       int64         // of messages received
 	Skipped     int64         // blank lines and the like, left out by the framing
 	Repaired    int64         // messages that were not UTF-8 and were made so, see Decoding.Invalid
 	Panics      int64         // contained
 	Elapsed     time.Duration // since Run was called, until it returned
+	Pressure    float64       // part of the chunks in use, see Priorities
+	Workers     int           // that there are now
+	Idle        int           // of them, that wait for chunks
+	Waiting     int           // chunks that wait for workers
+	Replaced    int64         // workers that were replaced because a component hung
+	LeftBehind  int           // of their goroutines, that have not returned
+	LostNotices int64         // that could not be made into events
+}
+
+// ClassStats are the counters of one class of Priorities.
+type ClassStats struct {
+	Name string
+	Ledger
+	// Sampled and ByStep are the events and messages that were shed in the step Sample
+	// and in the step Shed, by the class that Refine gave them, if it did.
+	Sampled, ByStep int64
+	Step            Step           // that the class is in now
+	Entered         map[Step]int64 // how often each step was entered
+	Waiting         int            // chunks that wait for workers
+	Total           Histogram      // from Emit.Send to the acknowledgement
 }
 
 // SourceStats are the counters of one source.
@@ -77,6 +102,8 @@ type SourceStats struct {
 	Skipped  int64 // see Chunk.Skipped
 	Repaired int64 // see Chunk.Repaired
 	Running  bool
+	// Lag is how long the oldest chunk that is not acknowledged has been on its way.
+	Lag time.Duration
 }
 
 // ParserStats are the counters of one parser or pack.
@@ -85,25 +112,47 @@ type ParserStats struct {
 	Ledger
 }
 
-// SinkStats are the counters of one sink.
+// SinkStats are the counters of one sink. At every moment
+//
+//	Offered = Rows + Failed + Dropped + InFlight
+//
+// and every term is counted for itself.
 type SinkStats struct {
-	Name       string
-	Required   bool
-	Rows       int64 // written
-	Bytes      int64 // of lines written
-	Batches    int64 // handed to the sink, repeats not counted
-	Failed     int64 // rows that were given up
-	Dropped    int64 // rows that found the queue full, by policy
-	Retries    int64 // batches or parts of batches written again
-	Queued     int   // batches in the queue now
-	QueueBytes int64 // what they hold, raw messages included
-	LastError  error // of the last batch that failed or is retried; nil after a success
+	Name         string
+	Required     bool
+	Offered      int64 // rows that were meant for it
+	Rows         int64 // written
+	Failed       int64 // rows that were given up
+	DeadLettered int64 // those of Failed that went to the dead letters
+	Dropped      int64 // rows that found the queue full, by policy
+	InFlight     int64 // rows in the queue or being written
+	Bytes        int64 // of lines written
+	Batches      int64 // handed to the sink, repeats not counted
+	Retries      int64 // batches or parts of batches written again
+	Queued       int   // batches in the queue now
+	QueueBytes   int64 // what they hold, raw messages included
+	LastError    error // of the last batch that failed or is retried; nil after a success
 }
 
-// Check returns an error if a ledger does not balance, or those of the sources do not
-// add up to the total.
+// Check returns an error if the counters do not balance.
+func (s *SinkStats) Check() error {
+	if s.Offered == s.Rows+s.Failed+s.Dropped+s.InFlight && s.InFlight >= 0 && s.DeadLettered <= s.Failed {
+		return nil
+	}
+	return errcat.Newf(errcat.Internal, errcat.StageDeliver, "the counters of the sink do not balance: %+v", *s)
+}
+
+// Check returns an error if a ledger or the counters of a sink do not balance, or the
+// ledgers of the sources do not add up to the total.
 func (s *Stats) Check() error {
 	var errs []error
+	var sum Ledger
+	for i := range s.Sources {
+		sum.add(s.Sources[i].Ledger)
+	}
+	if sum != s.Ledger {
+		errs = append(errs, errcat.Newf(errcat.Internal, errcat.StageUnknown, "the sources add up to %+v, the total is %+v", sum, s.Ledger))
+	}
 	check := func(name string, l Ledger) {
 		if err := l.Check(); err != nil {
 			errs = append(errs, fmt.Errorf("%s: %w", name, err))
@@ -115,6 +164,14 @@ func (s *Stats) Check() error {
 	}
 	for i := range s.Parsers {
 		check("parser "+s.Parsers[i].Name, s.Parsers[i].Ledger)
+	}
+	for i := range s.Classes {
+		check("class "+s.Classes[i].Name, s.Classes[i].Ledger)
+	}
+	for i := range s.Sinks {
+		if err := s.Sinks[i].Check(); err != nil {
+			errs = append(errs, fmt.Errorf("sink %s: %w", s.Sinks[i].Name, err))
+		}
 	}
 	return errors.Join(errs...)
 }
@@ -169,7 +226,9 @@ type tally struct {
 	last            *packTally  // of the number that was asked for last
 	lastID          uint16
 	cats            [maxCategories]int64
-	dead            bool // cats has counts
+	dead            bool                 // cats has counts
+	byClass         [maxClasses][2]int64 // events sampled out and shed
+	refined         bool                 // byClass has counts
 }
 
 type packTally struct{ received, split, filtered int64 }
@@ -184,6 +243,10 @@ func (t *tally) reset() {
 	if t.dead {
 		clear(t.cats[:])
 		t.dead = false
+	}
+	if t.refined {
+		clear(t.byClass[:])
+		t.refined = false
 	}
 }
 
@@ -203,13 +266,18 @@ func (t *tally) pack(id uint16) *packTally {
 }
 
 // count enters what a worker made of a chunk.
-func (c *core) count(src *sourceState, t *tally) {
+func (c *core) count(src *sourceState, class uint8, t *tally) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	l := &src.ledger
-	l.Split += int64(t.split)
-	l.Filtered += int64(t.filtered)
-	l.InFlight += int64(t.split - t.filtered)
+	n := Ledger{Split: int64(t.split), Filtered: int64(t.filtered), InFlight: int64(t.split - t.filtered)}
+	src.ledger.add(n)
+	c.classes[class].ledger.add(n)
+	if t.refined {
+		for i, n := range t.byClass {
+			c.classes[i].sampled += n[0]
+			c.classes[i].shed += n[1]
+		}
+	}
 	for _, id := range t.seen {
 		p, l := &t.packs[id], &c.packs[id].ledger
 		l.Received += p.received
@@ -229,33 +297,4 @@ func (c *core) countDead(cat errcat.Category) {
 	c.mu.Lock()
 	c.cats[cat%maxCategories]++
 	c.mu.Unlock()
-}
-
-func (c *core) snapshot() Stats {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	s := Stats{DeadLetters: map[errcat.Category]int64{}, Panics: c.panics, Elapsed: c.elapsed}
-	if s.Elapsed == 0 && !c.begun.IsZero() {
-		s.Elapsed = time.Since(c.begun)
-	}
-	for _, src := range c.sources {
-		s.add(src.ledger)
-		s.Bytes += src.bytes
-		s.Skipped += src.skipped
-		s.Repaired += src.repaired
-		s.Sources = append(s.Sources, SourceStats{
-			Name: src.name, Ledger: src.ledger, Bytes: src.bytes, Chunks: src.chunks, Skipped: src.skipped, Repaired: src.repaired, Running: src.running,
-		})
-	}
-	for i := range c.packs {
-		if p := &c.packs[i]; p.ledger != (Ledger{}) {
-			s.Parsers = append(s.Parsers, ParserStats{p.name, p.ledger})
-		}
-	}
-	for i, n := range c.cats {
-		if n > 0 {
-			s.DeadLetters[errcat.Category(i)] = n
-		}
-	}
-	return s
 }

@@ -24,27 +24,24 @@ type cargo[E any] interface {
 type output[E any] struct {
 	core     *core
 	name     string
-	sink     batch.Sink[E]
-	async    batch.Async[E] // sink, if it is one
 	required bool
-	drop     bool
-	fatal    func(error) // called for an error that is not to be lived with, or nil
+	drop     atomic.Bool
 	queue    *queue[cargo[E]]
 	// lost turns rows that the sink did not take into dead letters. It reports false
 	// where there is nobody to take those. nil for the sink of dead letters itself.
 	lost func(o *output[E], c lostCargo[E], failed []batch.Failure) bool
 
-	late    sync.WaitGroup // batches of an Async sink without answer
-	rowsN   atomic.Int64
-	bytesN  atomic.Int64
-	batches atomic.Int64
-	failed  atomic.Int64
-	dropped atomic.Int64
-	retries atomic.Int64
+	late sync.WaitGroup // batches of an Async sink without answer
+	turn sync.Mutex     // held while the sink writes
 
-	mu      sync.Mutex
-	lastErr error
-	errs    map[errcat.Category]error // the first of each category, for Run
+	mu       sync.Mutex // guards what follows
+	writer   *writer[E] // what writes the next batch
+	used     *writer[E] // what wrote the last one
+	ctx      context.Context
+	counts   SinkStats
+	lastErr  error
+	errs     map[errcat.Category]error // the first of each category, for Run
+	finished atomic.Bool               // run has returned
 }
 
 // lostCargo is what a dead letter is made from.
@@ -57,18 +54,29 @@ type lostCargo[E any] struct {
 // offer hands c to the queue, or settles it where the policy or the end of the
 // pipeline says that it will not be written. The caller has counted c's answer and
 // its reference.
-func (o *output[E]) offer(c cargo[E]) {
-	if o.queue.push(c, c.size(), !o.drop) {
+func (o *output[E]) offer(c cargo[E], class uint8) {
+	n := int64(c.rows().Len())
+	o.mu.Lock()
+	o.counts.Offered += n
+	o.counts.InFlight += n
+	o.mu.Unlock()
+	if o.queue.push(c, int(class), c.size(), !o.drop.Load()) {
 		return
 	}
-	n := c.rows().Len()
-	if o.core.isAborted() {
-		o.failed.Add(int64(n))
+	aborted := o.core.isAborted()
+	o.mu.Lock()
+	o.counts.InFlight -= n
+	if aborted {
+		o.counts.Failed += n
+	} else {
+		o.counts.Dropped += n
+	}
+	o.mu.Unlock()
+	if aborted {
 		o.markAll(c, stateFailed, errAborted)
 	} else {
-		o.dropped.Add(int64(n))
 		o.markAll(c, stateShed, errQueueFull)
-		o.core.log.warn("the queue of a sink is full: batch dropped", "sink", o.name, "rows", n)
+		o.core.log.say(levelWarn, "the queue of a sink is full: batch dropped", o.name, "sink", o.name, "rows", n)
 	}
 	o.answer(c.answerTo())
 	c.release()
@@ -92,46 +100,74 @@ func (o *output[E]) markAll(c cargo[E], s state, err error) {
 }
 
 // run writes what is in the queue until the queue is closed and empty. It is the body
-// of the sink's goroutine: Run starts it, closing the queue stops it, Run waits.
-func (o *output[E]) run(ctx context.Context) {
+// of the sink's goroutine: Run or Swap starts it, closing the queue stops it, Run waits.
+func (o *output[E]) run() {
 	for {
-		c, ok := o.queue.pop()
+		c, class, ok := o.queue.pop()
 		if !ok {
 			break
 		}
-		o.deliver(ctx, c)
+		o.deliver(c, class)
 	}
-	if f, ok := o.sink.(batch.Flusher); ok && !o.core.isAborted() {
-		if err := o.guard(func() error { return f.Flush(ctx) }); err != nil {
-			o.note(err, o.required)
-		}
+	if w := o.current(); !o.core.isAborted() {
+		o.flush(w)
 	}
 	o.late.Wait()
 }
 
-func (o *output[E]) deliver(ctx context.Context, c cargo[E]) {
+// flush flushes a sink that holds rows back.
+func (o *output[E]) flush(w *writer[E]) {
+	f, ok := w.sink.(batch.Flusher)
+	if !ok {
+		return
+	}
+	if err := o.guard(func() error { return f.Flush(w.ctx) }); err != nil {
+		o.note(err, o.required)
+	}
+}
+
+func (o *output[E]) deliver(c cargo[E], class int) {
 	bytes := c.size()
-	switch {
-	case o.core.isAborted():
-		o.failed.Add(int64(c.rows().Len()))
+	b := c.rows()
+	if o.core.isAborted() {
+		o.mu.Lock()
+		o.counts.Failed += int64(b.Len())
+		o.counts.InFlight -= int64(b.Len())
+		o.mu.Unlock()
 		o.markAll(c, stateFailed, errAborted)
 		o.answer(c.answerTo())
-	case o.async != nil:
-		o.batches.Add(1)
-		o.start(ctx, c)
-	default:
-		o.batches.Add(1)
-		b := c.rows()
-		err := o.guard(func() error { return o.sink.Write(ctx, b) })
-		o.settle(lostCargo[E]{b, nil, c.answerTo()}, c, b.Len(), len(b.Lines), err)
+	} else {
+		w := o.current()
+		o.mu.Lock()
+		o.counts.Batches++
+		o.mu.Unlock()
+		if w.async != nil {
+			o.start(w, c)
+		} else {
+			err := o.write(w, b)
+			o.settle(w, lostCargo[E]{b, nil, c.answerTo()}, c, b.Len(), len(b.Lines), err)
+		}
 	}
-	o.queue.release(bytes)
+	if o.queue.release(class, bytes) {
+		o.core.feed.wake()
+	}
 	c.release()
+}
+
+// write writes b, and again what a sink that was replaced meanwhile did not take.
+func (o *output[E]) write(w *writer[E], b *batch.Batch[E]) error {
+	o.turn.Lock()
+	err := o.guard(func() error { return w.sink.Write(w.ctx, b) })
+	o.turn.Unlock()
+	if err != nil && w.replaced() {
+		err = o.rewrite(b, err)
+	}
+	return err
 }
 
 // start hands c to a sink that answers later. Its memory is free when start returns,
 // so what a dead letter would need is copied.
-func (o *output[E]) start(ctx context.Context, c cargo[E]) {
+func (o *output[E]) start(w *writer[E], c cargo[E]) {
 	b := c.rows()
 	n, bytes := b.Len(), len(b.Lines)
 	kept := lostCargo[E]{ack: c.answerTo()}
@@ -143,11 +179,19 @@ func (o *output[E]) start(ctx context.Context, c cargo[E]) {
 		if answered.Swap(true) {
 			return // the sink broke its contract
 		}
-		o.settle(kept, nil, n, bytes, err)
+		if err != nil && kept.batch != nil && w.replaced() {
+			// Another sink has its turn, which may block: done must not.
+			go func() {
+				defer o.late.Done()
+				o.settle(w, kept, nil, n, bytes, o.rewrite(kept.batch, err))
+			}()
+			return
+		}
+		o.settle(w, kept, nil, n, bytes, err)
 		o.late.Done()
 	}
 	o.late.Add(1)
-	if err := o.guard(func() error { o.async.Start(ctx, b, done); return nil }); err != nil {
+	if err := o.guard(func() error { w.async.Start(w.ctx, b, done); return nil }); err != nil {
 		done(err)
 	}
 }
@@ -180,26 +224,24 @@ func keep[E any](c cargo[E]) (*batch.Batch[E], []int32) {
 }
 
 // settle notes the outcome of one batch.
-func (o *output[E]) settle(kept lostCargo[E], c cargo[E], n, bytes int, err error) {
+func (o *output[E]) settle(w *writer[E], kept lostCargo[E], c cargo[E], n, bytes int, err error) {
 	if err == nil {
-		o.rowsN.Add(int64(n))
-		o.bytesN.Add(int64(bytes))
 		o.mu.Lock()
+		o.counts.Rows += int64(n)
+		o.counts.Bytes += int64(bytes)
+		o.counts.InFlight -= int64(n)
 		o.lastErr = nil
 		o.mu.Unlock()
 		o.answer(kept.ack)
 		return
 	}
 	failed := batch.Failures(err, n)
-	o.rowsN.Add(int64(n - len(failed)))
-	o.failed.Add(int64(len(failed)))
 	for _, f := range failed {
 		if c != nil && f.Row < len(c.rows().Ends) {
 			bytes -= len(c.rows().Line(f.Row))
 		}
 	}
-	o.bytesN.Add(int64(bytes))
-	gone := false
+	gone, buried := false, 0
 	if o.required {
 		if kept.items == nil && c != nil {
 			kept.items = make([]int32, n)
@@ -212,13 +254,22 @@ func (o *output[E]) settle(kept lostCargo[E], c cargo[E], n, bytes int, err erro
 			for _, f := range failed {
 				kept.ack.mark(kept.items[f.Row], stateFailed, f.Err)
 			}
+		} else {
+			buried = len(failed)
 		}
 	}
+	o.mu.Lock()
+	o.counts.Rows += int64(n - len(failed))
+	o.counts.Failed += int64(len(failed))
+	o.counts.DeadLettered += int64(buried)
+	o.counts.Bytes += int64(bytes)
+	o.counts.InFlight -= int64(n)
+	o.mu.Unlock()
 	o.note(err, gone)
 	o.answer(kept.ack)
 	var partial *batch.Partial
-	if o.fatal != nil && !errors.As(err, &partial) {
-		o.fatal(err)
+	if w.fatal != nil && !errors.As(err, &partial) {
+		w.fatal(err)
 	}
 }
 
@@ -245,7 +296,7 @@ func (o *output[E]) note(err error, lost bool) {
 		o.errs[cat] = fmt.Errorf("sink %s: %w", o.name, err)
 	}
 	o.mu.Unlock()
-	o.core.log.warn("a sink did not take a batch", "sink", o.name, "category", cat.String(), "error", err)
+	o.core.log.say(levelWarn, "a sink did not take a batch", o.name, "sink", o.name, "category", cat.String(), "error", err)
 }
 
 // firstErrors are what Run reports: the first error of each category.
@@ -264,11 +315,9 @@ func (o *output[E]) firstErrors() []error {
 func (o *output[E]) stats() SinkStats {
 	queued, bytes := o.queue.size()
 	o.mu.Lock()
-	last := o.lastErr
-	o.mu.Unlock()
-	return SinkStats{
-		Name: o.name, Required: o.required, Rows: o.rowsN.Load(), Bytes: o.bytesN.Load(), Batches: o.batches.Load(),
-		Failed: o.failed.Load(), Dropped: o.dropped.Load(), Retries: o.retries.Load(),
-		Queued: queued, QueueBytes: bytes, LastError: last,
-	}
+	defer o.mu.Unlock()
+	s := o.counts
+	s.Name, s.Required, s.LastError = o.name, o.required, o.lastErr
+	s.Queued, s.QueueBytes = queued, bytes
+	return s
 }

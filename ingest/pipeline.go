@@ -10,26 +10,37 @@ import (
 
 	"github.com/penstock-dev/penstock/batch"
 	"github.com/penstock-dev/penstock/errcat"
+	"github.com/penstock-dev/penstock/parse"
 )
 
 // Pipeline carries messages from sources through a parser to sinks.
 type Pipeline[T any] struct {
-	cfg        Config[T]
-	core       *core
-	slots      *pool[*slot[T]]
-	readEvents bool // some sink does
-	eventSize  int  // about what an event in a batch takes
+	cfg       Config[T]
+	core      *core
+	eventSize int                                  // about what an event in a batch takes
+	ownChunks bool                                 // Config.Chunks was the default
+	refine    func(m *parse.Message, event *T) int // Priorities.Refine, or nil
 
-	outputs []*output[T]
+	swapState[T]
+	slots struct {
+		sync.Mutex
+		free []*slot[T] // the feed hands out the right to one
+	}
+
 	dead    *output[DeadLetter] // nil if nobody takes them
 	letters *pool[*deadBatch]
-	deadTxt bool // the sink of dead letters reads lines
-	orders  []sequencer[*slot[T]]
+	deadTxt bool                  // the sink of dead letters reads lines
+	orders  []sequencer[*slot[T]] // of each source and class, or one for all
+
+	timed   bool          // times of events are compared
+	hurry   chan struct{} // closed by Abort
+	hurried sync.Once
 
 	started atomic.Bool
 	stop    context.CancelCauseFunc // ends the sources
 	stopMu  sync.Mutex
 	running sync.Map // names of components that have not returned
+	workers workerList[T]
 	srcErrs []error
 }
 
@@ -37,49 +48,111 @@ type Pipeline[T any] struct {
 // everything that is wrong.
 func New[T any](cfg Config[T]) (*Pipeline[T], error) {
 	cfg.Outputs = append([]Output[T](nil), cfg.Outputs...)
+	ownChunks := cfg.Chunks == 0
 	if err := cfg.prepare(); err != nil {
 		return nil, err
 	}
-	p := &Pipeline[T]{cfg: cfg, eventSize: eventSize}
-	p.core = newCore(Limits{
+	p := &Pipeline[T]{cfg: cfg, eventSize: eventSize, ownChunks: ownChunks, hurry: make(chan struct{})}
+	c := newCore(Limits{
 		ChunkSize: cfg.ChunkSize, ChunkMsgs: cfg.ChunkMessages, MaxMessage: cfg.MaxMessage, KeepOversize: cfg.KeepOversize,
 	}, cfg.Chunks)
-	p.core.now, p.core.log, p.core.global = cfg.Now, newLogger(cfg.Logger), cfg.Ordered
+	p.core = c
+	c.now, c.log, c.global = cfg.Now, newLogger(cfg.Logger), cfg.Ordered
 	for i, s := range cfg.Sources {
 		name := fmt.Sprintf("source%d", i)
 		if n, ok := s.(Named); ok && n.Name() != "" {
 			name = n.Name()
 		}
-		p.core.sources = append(p.core.sources, &sourceState{index: i, name: name})
+		c.sources = append(c.sources, &sourceState{index: i, name: name, patient: isPatient(s)})
 	}
-	p.orders = make([]sequencer[*slot[T]], len(cfg.Sources))
-	for i := range p.orders {
-		p.orders[i].ring = make([]slotted[*slot[T]], cfg.Chunks)
+	weights := p.weights()
+	if pr := cfg.Priorities; pr != nil {
+		p.refine = pr.Refine
+		c.ladder = newLadder(pr)
+		c.ladder.apply = func(class int, s Step) { c.feed.pace(class, s >= Delay, s == Shed) }
+		c.ladder.tell = p.stepNotice
 	}
-	p.slots = newPool(cfg.slotCount(), func() *slot[T] { return &slot[T]{p: p, dead: &deadBatch{}} })
-	for i := range cfg.Outputs {
-		o := &cfg.Outputs[i]
-		p.readEvents = p.readEvents || batch.ReadsEvents(o.Sink)
-		out, err := newOutput(p.core, o.Name, o.Sink, !o.BestEffort, o.Drop, o.QueueBatches, o.QueueBytes, o.Retry)
-		if err != nil {
-			return nil, err
-		}
-		out.lost = p.lost
-		if o.StopOnError {
-			out.fatal = p.sinkFailed
-		}
-		p.outputs = append(p.outputs, out)
+	c.classes = make([]classState, len(weights))
+	c.extent = make([]histogram, len(weights))
+	c.observer, c.notify = cfg.Observer, cfg.Notify
+	c.senders = newSenders(c, cfg.Watch)
+	p.timed = cfg.TimeOf != nil && c.senders != nil && cfg.Watch.Skew >= 0
+	if c.keepNotices = cfg.NoticeEvent != nil; c.keepNotices {
+		c.noticeOrigin = &parse.Origin{Source: NoticeSource}
+		c.sources = append(c.sources, &sourceState{index: len(c.sources), name: NoticeSource})
 	}
+	p.orders = make([]sequencer[*slot[T]], len(c.sources)*len(weights))
+	p.slotN = cfg.slotCount()
+	c.feed = newFeed(weights, p.slotN)
+	c.feed.least, c.feed.most, c.feed.spawn = cfg.MinWorkers, cfg.Workers, p.startWorker
+	if cfg.Priorities != nil {
+		c.feed.gate = p.sinksFull
+	}
+	first, writers, err := p.newSet(cfg.parts(), nil)
+	if err != nil {
+		return nil, err
+	}
+	for i, o := range first.outputs {
+		o.writer = writers[o]
+		o.drop.Store(first.Outputs[i].Drop)
+	}
+	p.set.Store(first)
 	if cfg.DeadLetters != nil {
-		out, err := newOutput(p.core, "dead letters", cfg.DeadLetters, true, false, deadQueueBatches, 16<<20, batch.RetryOptions{})
-		if err != nil {
+		p.dead = &output[DeadLetter]{core: c, name: "dead letters", required: true, queue: newQueue[cargo[DeadLetter]]([]float64{1}, deadQueueBatches, 16<<20)}
+		if p.dead.writer, err = p.dead.newWriter(cfg.DeadLetters, 0, batch.RetryOptions{}); err != nil {
 			return nil, err
 		}
-		p.dead = out
 		p.deadTxt = !batch.ReadsEvents(cfg.DeadLetters)
-		p.letters = newPool(deadQueueBatches+2+len(p.outputs), func() *deadBatch { return &deadBatch{} })
+		p.letters = newPool(deadQueueBatches+2+len(first.outputs), func() *deadBatch { return &deadBatch{} })
 	}
 	return p, nil
+}
+
+// weights are the shares of the classes.
+func (p *Pipeline[T]) weights() []float64 {
+	if p.cfg.Priorities == nil {
+		return []float64{1}
+	}
+	var weights []float64
+	for i := range p.cfg.Priorities.Classes {
+		weights = append(weights, float64(p.cfg.Priorities.Classes[i].Weight))
+	}
+	return weights
+}
+
+// addSlots makes n more batches for each class. They take memory when they are used.
+func (p *Pipeline[T]) addSlots(n int) { p.core.feed.add(n) }
+
+// takeSlot returns a batch; the caller has the right to one.
+func (p *Pipeline[T]) takeSlot() *slot[T] {
+	p.slots.Lock()
+	defer p.slots.Unlock()
+	last := len(p.slots.free) - 1
+	if last < 0 {
+		return &slot[T]{p: p, dead: &deadBatch{}}
+	}
+	s := p.slots.free[last]
+	p.slots.free[last] = nil
+	p.slots.free = p.slots.free[:last]
+	return s
+}
+
+func (p *Pipeline[T]) putSlot(s *slot[T], class uint8) {
+	p.slots.Lock()
+	p.slots.free = append(p.slots.free, s)
+	p.slots.Unlock()
+	p.core.feed.giveBack(class)
+}
+
+// sinksFull reports whether a sink that holds the pipeline back has as many bytes of a
+// class as it may have.
+func (p *Pipeline[T]) sinksFull(class int) bool {
+	for _, o := range p.set.Load().outputs {
+		if !o.drop.Load() && o.queue.full(class) {
+			return true
+		}
+	}
+	return false
 }
 
 // deadQueueBatches bounds the queue of the sink of dead letters.
@@ -89,30 +162,14 @@ const deadQueueBatches = 8
 // what an event type refers to cannot be measured.
 const eventSize = 1 << 10
 
-func newOutput[E any](c *core, name string, s batch.Sink[E], required, drop bool, batches int, bytes int64, retry batch.RetryOptions) (*output[E], error) {
-	o := &output[E]{core: c, name: name, sink: s, required: required, drop: drop, queue: newQueue[cargo[E]](batches, bytes)}
-	if a, ok := s.(batch.Async[E]); ok {
-		o.async = a
-		return o, nil
-	}
-	told := retry.OnRetry
-	retry.OnRetry = func(attempt, rows int, pause time.Duration, err error) {
-		o.retries.Add(1)
-		o.mu.Lock()
-		o.lastErr = err
-		o.mu.Unlock()
-		c.log.warn("a sink is tried again", "sink", name, "attempt", attempt, "rows", rows, "pause", pause, "error", err)
-		if told != nil {
-			told(attempt, rows, pause, err)
-		}
-	}
-	r, err := batch.NewRetry(s, retry)
-	if err != nil {
-		return nil, fmt.Errorf("ingest: the sink %s: %w", name, err)
-	}
-	o.sink = r
-	return o, nil
-}
+// Abort ends Run without waiting for what is under way, as if the shutdown time were
+// over: what was not delivered is acknowledged as failed. It is for the second signal
+// that asks a program to end, see RunSignals. It may be called at any time and does not
+// wait.
+func (p *Pipeline[T]) Abort() { p.hurried.Do(func() { close(p.hurry) }) }
+
+// errAbortCalled is the cause of the end after Abort.
+var errAbortCalled = errors.New("ingest: Abort was called")
 
 // ErrRunTwice is the answer to a second Run.
 var ErrRunTwice = errors.New("ingest: a pipeline runs once; make another with New")
@@ -152,55 +209,65 @@ func (p *Pipeline[T]) Run(ctx context.Context) error {
 
 	drained := make(chan struct{})
 	abandoned := make(chan struct{})
+	ended := make(chan struct{})
 	go p.drain(sources, sinks, drained, abandoned)
+	var minding sync.WaitGroup
+	minding.Go(func() { p.mind(ended) })
 
 	var errs []error
+	inTime, cause := true, func() error { return context.Cause(ctx) }
 	select {
 	case <-drained:
 	case <-ctx.Done():
-		if !within(drained, p.cfg.ShutdownTimeout) {
-			p.core.abortNow()
-			abort(errAborted)
-			for _, o := range p.outputs {
-				o.queue.abort()
-			}
-			if p.dead != nil {
-				p.dead.queue.abort()
-			}
-			if !within(drained, shutdownGrace) {
-				close(abandoned)
-				<-drained
-				p.running.Range(func(name, _ any) bool {
-					errs = append(errs, errcat.Newf(errcat.Timeout, errcat.StageUnknown,
-						"%s did not return when it was told to stop: its goroutine is left behind", name))
-					return true
-				})
-			}
-			if p.core.giveUpAll() > 0 || p.core.snapshot().Failed > 0 {
-				errs = append(errs, fmt.Errorf("ingest: stopped before everything was delivered: %w", context.Cause(ctx)))
-			}
+		inTime = within(drained, p.cfg.ShutdownTimeout, p.hurry)
+	case <-p.hurry:
+		stop(errAbortCalled)
+		inTime, cause = false, func() error { return errAbortCalled }
+	}
+	if !inTime {
+		p.core.abortNow()
+		abort(errAborted)
+		for _, o := range p.allOutputs() {
+			o.queue.abort()
+		}
+		if p.dead != nil {
+			p.dead.queue.abort()
+		}
+		if !within(drained, shutdownGrace, nil) {
+			close(abandoned)
+			<-drained
+			p.running.Range(func(name, _ any) bool {
+				errs = append(errs, errcat.Newf(errcat.Timeout, errcat.StageUnknown,
+					"%s did not return when it was told to stop: its goroutine is left behind", name))
+				return true
+			})
+		}
+		if p.core.giveUpAll() > 0 || p.core.snapshot().Failed > 0 {
+			errs = append(errs, fmt.Errorf("ingest: stopped before everything was delivered: %w", cause()))
 		}
 	}
+	close(ended)
+	minding.Wait()
 	errs = append(errs, p.sourceErrors()...)
-	for _, o := range p.outputs {
-		errs = append(errs, o.firstErrors()...)
-	}
-	if p.dead != nil {
-		errs = append(errs, p.dead.firstErrors()...)
+	errs = append(errs, p.outputErrors()...)
+	if _, left := p.workers.leaks(); len(left) > 0 {
+		errs = append(errs, errcat.Newf(errcat.Timeout, errcat.StageParse,
+			"%d workers hang in a component that does not return: their goroutines are left behind", len(left)))
 	}
 	return errors.Join(errs...)
 }
 
-// within waits for done, at most for d.
-func within(done <-chan struct{}, d time.Duration) bool {
+// within waits for done, at most for d or until hurry is closed.
+func within(done <-chan struct{}, d time.Duration, hurry <-chan struct{}) bool {
 	t := time.NewTimer(d)
 	defer t.Stop()
 	select {
 	case <-done:
 		return true
 	case <-t.C:
-		return false
+	case <-hurry:
 	}
+	return false
 }
 
 // drain starts everything and waits for it from the sources on: each part is told to
@@ -208,27 +275,28 @@ func within(done <-chan struct{}, d time.Duration) bool {
 // abandoned makes it stop waiting.
 func (p *Pipeline[T]) drain(sourceCtx, sinkCtx context.Context, drained chan<- struct{}, abandoned <-chan struct{}) {
 	defer close(drained)
-	var dead, sinks, workers, sources group
+	var dead, sources group
 	if p.dead != nil {
-		dead.start(&p.running, "the sink of dead letters", func() { p.dead.run(sinkCtx) })
+		p.dead.begin(sinkCtx)
+		dead.start(&p.running, "the sink of dead letters", p.dead.run)
 	}
-	for _, o := range p.outputs {
-		sinks.start(&p.running, "sink "+o.name, func() { o.run(sinkCtx) })
+	p.swapping.Lock()
+	p.sinkCtx = sinkCtx
+	for _, o := range p.set.Load().outputs {
+		p.startOutput(o)
 	}
-	for i := range p.cfg.Workers {
-		w := &worker[T]{p: p, packs: map[string]knownPack{"": {}}}
-		workers.start(&p.running, fmt.Sprintf("worker %d", i), w.run)
-	}
+	p.swapping.Unlock()
+	p.core.feed.start()
 	for i, s := range p.cfg.Sources {
 		sources.start(&p.running, "source "+p.core.sources[i].name, func() { p.source(sourceCtx, i, s) })
 	}
 	sources.wait(abandoned)
+	p.core.gaps(time.Now(), 0)
+	p.core.sendNotices()
 	p.core.close()
-	workers.wait(abandoned)
-	for _, o := range p.outputs {
-		o.queue.close()
-	}
-	sinks.wait(abandoned)
+	p.workers.wait(abandoned)
+	p.endOutputs()
+	p.sinks.wait(abandoned)
 	if p.dead != nil {
 		p.dead.queue.close()
 	}
@@ -311,7 +379,7 @@ func (p *Pipeline[T]) sinkFailed(err error) {
 func (p *Pipeline[T]) order(s *slot[T], c *Chunk) {
 	o := &p.orders[0]
 	if !p.core.global {
-		o = &p.orders[c.src.index]
+		o = &p.orders[c.src.index*len(p.core.classes)+int(c.class)]
 	}
 	o.put(c.seq, s, p.deliver)
 }
@@ -333,18 +401,28 @@ func (p *Pipeline[T]) deliver(s *slot[T]) {
 		}
 	}
 	if s.batch.Len() > 0 {
-		required := 0
-		for _, o := range p.outputs {
+		// All are counted before the first is handed out, which could be the last to
+		// answer.
+		required, readers := 0, 0
+		for i, o := range s.set.outputs {
+			if (s.all|s.some)>>i&1 == 0 {
+				continue
+			}
+			readers++
 			if o.required {
 				required++
 			}
 		}
 		a.add(required)
-		s.refs.Add(int32(len(p.outputs)))
-		for _, o := range p.outputs {
-			o.offer(s)
+		s.refs.Add(int32(readers))
+		for i, o := range s.set.outputs {
+			if c := s.cargoFor(i); c != nil {
+				o.offer(c, s.class)
+			}
 		}
 	}
+	s.set.release()
+	s.set = nil
 	a.answer()
 	s.release()
 }
@@ -354,7 +432,7 @@ func (p *Pipeline[T]) sendDead(b *deadBatch, a *ack) {
 	b.pool = p.letters
 	b.seal(a, p.deadTxt)
 	a.add(1)
-	p.dead.offer(b)
+	p.dead.offer(b, 0)
 }
 
 // lost makes dead letters of rows that a sink did not take.
@@ -387,16 +465,4 @@ func (p *Pipeline[T]) lost(o *output[T], c lostCargo[T], failed []batch.Failure)
 	}
 	p.sendDead(b, c.ack)
 	return true
-}
-
-// Stats returns a snapshot of all counters. It may be called at any time.
-func (p *Pipeline[T]) Stats() Stats {
-	s := p.core.snapshot()
-	for _, o := range p.outputs {
-		s.Sinks = append(s.Sinks, o.stats())
-	}
-	if p.dead != nil {
-		s.Sinks = append(s.Sinks, p.dead.stats())
-	}
-	return s
 }

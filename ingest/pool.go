@@ -10,8 +10,12 @@ type pool[E any] struct {
 	free   []E
 }
 
+// maxPool bounds the elements of a pool. The tokens have no size, so that their channel
+// takes no memory for its room.
+const maxPool = 1 << 30
+
 func newPool[E any](n int, element func() E) *pool[E] {
-	p := &pool[E]{tokens: make(chan struct{}, n)}
+	p := &pool[E]{tokens: make(chan struct{}, maxPool)}
 	for range n {
 		p.put(element())
 	}

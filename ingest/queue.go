@@ -2,17 +2,29 @@ package ingest
 
 import "sync"
 
-// queue is the way to one sink: bounded in entries and in bytes, first in, first out.
-// What was taken from it counts as held until it is released.
+// queue is the way to one sink. It has a lane for each class, each bounded in entries
+// and in bytes; a lane is first in, first out, and gets its share of the service. What
+// was taken from it counts as held until it is released.
+//
+// With one lane a push waits for room. With several it does not: the feed gives a class
+// no more batches while the lane is full, see feed.gate.
 type queue[E any] struct {
 	mu       sync.Mutex
 	changed  sync.Cond
-	ring     []queued[E]
-	head, n  int
-	bytes    int64 // of entries in the ring, and of those taken and not released
+	lanes    []queueLane[E]
+	entries  int // of each lane
 	maxBytes int64
+	clock    float64
 	closed   bool // no more pushes
 	aborted  bool // pushes fail
+}
+
+type queueLane[E any] struct {
+	ring    []queued[E]
+	head, n int
+	bytes   int64 // of entries in the ring, and of those taken and not released
+	weight  float64
+	pass    float64
 }
 
 type queued[E any] struct {
@@ -20,63 +32,116 @@ type queued[E any] struct {
 	bytes int
 }
 
-func newQueue[E any](entries int, bytes int64) *queue[E] {
-	q := &queue[E]{ring: make([]queued[E], entries), maxBytes: bytes}
+func newQueue[E any](weights []float64, entries int, bytes int64) *queue[E] {
+	q := &queue[E]{lanes: make([]queueLane[E], len(weights)), entries: entries, maxBytes: bytes}
+	for i, w := range weights {
+		q.lanes[i].weight = w
+	}
 	q.changed.L = &q.mu
 	return q
 }
 
 // push appends e. While there is no room it blocks, or returns false if wait is not
 // set. It returns false after abort. One entry always has room, however large it is.
-func (q *queue[E]) push(e E, bytes int, wait bool) bool {
+func (q *queue[E]) push(e E, class, bytes int, wait bool) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	l := &q.lanes[class]
 	for {
 		if q.closed || q.aborted {
 			return false
 		}
-		if q.n < len(q.ring) && (q.bytes == 0 || q.bytes+int64(bytes) <= q.maxBytes) {
+		if l.n < q.entries && (l.bytes == 0 || l.bytes+int64(bytes) <= q.maxBytes) {
 			break
 		}
 		if !wait {
 			return false
 		}
+		if len(q.lanes) > 1 {
+			break
+		}
 		q.changed.Wait()
 	}
-	q.ring[(q.head+q.n)%len(q.ring)] = queued[E]{e, bytes}
-	q.n++
-	q.bytes += int64(bytes)
+	if l.n == len(l.ring) {
+		larger := make([]queued[E], max(4, 2*len(l.ring)))
+		for i := range l.n {
+			larger[i] = l.ring[(l.head+i)%len(l.ring)]
+		}
+		l.ring, l.head = larger, 0
+	}
+	if l.n == 0 {
+		l.pass = max(l.pass, q.clock)
+	}
+	l.ring[(l.head+l.n)%len(l.ring)] = queued[E]{e, bytes}
+	l.n++
+	l.bytes += int64(bytes)
 	q.changed.Broadcast()
 	return true
 }
 
-// pop takes the first entry; it blocks while there is none, and reports false when
-// there will be no more.
-func (q *queue[E]) pop() (E, bool) {
+// pop takes the first entry of the lane whose turn it is; it blocks while there is
+// none, and reports false when there will be no more.
+func (q *queue[E]) pop() (e E, class int, ok bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	for q.n == 0 {
+	var l *queueLane[E]
+	for {
+		for i := range q.lanes {
+			if o := &q.lanes[i]; o.n > 0 && (l == nil || o.pass < l.pass) {
+				l, class = o, i
+			}
+		}
+		if l != nil {
+			break
+		}
 		if q.closed {
-			var none E
-			return none, false
+			return e, 0, false
 		}
 		q.changed.Wait()
 	}
-	first := &q.ring[q.head]
-	e := first.e
+	first := &l.ring[l.head]
+	e = first.e
+	q.clock = l.pass
+	l.pass += float64(first.bytes+1) / l.weight
 	*first = queued[E]{}
-	q.head = (q.head + 1) % len(q.ring)
-	q.n--
+	l.head = (l.head + 1) % len(l.ring)
+	l.n--
 	q.changed.Broadcast()
-	return e, true
+	return e, class, true
 }
 
-// release gives back the room of an entry that was taken.
-func (q *queue[E]) release(bytes int) {
+// release gives back the room of an entry that was taken. It reports whether that ends
+// the state full of its lane.
+func (q *queue[E]) release(class, bytes int) bool {
 	q.mu.Lock()
-	q.bytes -= int64(bytes)
+	defer q.mu.Unlock()
+	l := &q.lanes[class]
+	was := l.bytes >= q.maxBytes
+	l.bytes -= int64(bytes)
+	q.changed.Broadcast()
+	return was && l.bytes < q.maxBytes
+}
+
+// full reports whether a lane has all the bytes that it may have.
+func (q *queue[E]) full(class int) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.lanes[class].bytes >= q.maxBytes
+}
+
+// resize sets the bounds.
+func (q *queue[E]) resize(entries int, bytes int64) {
+	q.mu.Lock()
+	q.entries, q.maxBytes = entries, bytes
 	q.changed.Broadcast()
 	q.mu.Unlock()
+}
+
+// room is how many entries a lane may have.
+func (q *queue[E]) room() int {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.entries
 }
 
 // close ends the queue: what is in it can still be taken.
@@ -99,5 +164,9 @@ func (q *queue[E]) abort() {
 func (q *queue[E]) size() (entries int, bytes int64) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	return q.n, q.bytes
+	for i := range q.lanes {
+		entries += q.lanes[i].n
+		bytes += q.lanes[i].bytes
+	}
+	return entries, bytes
 }

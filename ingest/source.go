@@ -3,6 +3,7 @@ package ingest
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"time"
 
 	"github.com/penstock-dev/penstock/errcat"
@@ -62,12 +63,22 @@ type Chunk struct {
 	// goroutine and must not block.
 	Done func(Result)
 
-	state  chunkState
-	src    *sourceState
-	ack    *ack
-	seq    uint64
-	maxMsg int
-	home   []byte // the buffer that the pool gave, kept while Buf is another one
+	state   chunkState
+	src     *sourceState
+	sent    time.Time // on the monotonic clock
+	ack     *ack
+	seq     uint64
+	maxMsg  int
+	home    []byte  // the buffer that the pool gave, kept while Buf is another one
+	patient bool    // counts against what patient sources may take
+	class   uint8   // of all messages, unless mixed
+	mixed   bool    // there are several classes, or messages to be shed
+	classes []uint8 // of each message; shedNow for those to be shed
+	whole   *Chunk  // of a view, see split: the chunk whose messages it has
+	views   atomic.Int32
+	notices []Notice    // of a chunk of notices
+	extra   bool        // not of the pool
+	lent    atomic.Bool // read by a goroutine that was left behind: never used again
 }
 
 type chunkState uint8
@@ -83,6 +94,8 @@ type Fault struct {
 	Msg    int   // index in Msgs; Faults are in ascending order
 	Err    error // its category says why
 	Length int64 // bytes that the message had, its framing included, if more than were kept; else 0
+
+	component string // that is to blame
 }
 
 // Add copies m.Raw into the chunk and appends the message. It reports false, and does
@@ -106,13 +119,29 @@ func (c *Chunk) Full() bool { return len(c.Msgs) >= c.maxMsg }
 // required sinks.
 type Result struct {
 	Delivered, Filtered, Shed, DeadLettered, Failed int
+	// ByClass is how many of Shed were given up by Priorities: that is final, and to
+	// offer them again would be more of what was too much.
+	ByClass int
 	// Err is the first cause of Failed or Shed.
 	Err error
 }
 
-// OK reports whether nothing is lost: what was not delivered was filtered or is safe
-// as a dead letter. A source then forgets the chunk; if not, it offers it again.
-func (r Result) OK() bool { return r.Failed == 0 && r.Shed == 0 }
+// OK reports whether nothing is lost but what Priorities gave up: what was not
+// delivered was filtered or is safe as a dead letter. A source then forgets the chunk;
+// if not, it offers it again.
+func (r Result) OK() bool { return r.Failed == 0 && r.Shed == r.ByClass }
+
+func (r *Result) add(o Result) {
+	r.Delivered += o.Delivered
+	r.Filtered += o.Filtered
+	r.Shed += o.Shed
+	r.DeadLettered += o.DeadLettered
+	r.Failed += o.Failed
+	r.ByClass += o.ByClass
+	if r.Err == nil {
+		r.Err = o.Err
+	}
+}
 
 // Limits are the bounds that a source keeps, from the pipeline's Config.
 type Limits struct {
@@ -154,10 +183,29 @@ func (e *Emit) Chunk() (*Chunk, error) { return e.ChunkContext(e.ctx) }
 // ChunkContext is Chunk that also gives up when ctx ends, with the cause of that: for a
 // source that has to tell its peer in time that there is no room.
 func (e *Emit) ChunkContext(ctx context.Context) (*Chunk, error) {
-	c, ok := e.core.free.get(e.ctx.Done(), ctx.Done(), e.core.aborted)
+	patient, ok := e.src.patient, true
+	if patient {
+		select {
+		case <-e.core.patient:
+		case <-e.ctx.Done():
+			ok = false
+		case <-ctx.Done():
+			ok = false
+		case <-e.core.aborted:
+			ok = false
+		}
+	}
+	if ok {
+		c, ok := e.core.free.get(e.ctx.Done(), ctx.Done(), e.core.aborted)
+		if ok {
+			c.patient = patient
+			return e.core.fill(c), nil
+		}
+		if patient {
+			e.core.patient <- struct{}{}
+		}
+	}
 	switch {
-	case ok:
-		return e.core.fill(c), nil
 	case e.ctx.Err() != nil:
 		return nil, context.Cause(e.ctx)
 	case ctx.Err() != nil:

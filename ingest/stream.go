@@ -293,7 +293,7 @@ func (c *copier) frame(how FrameEnd) {
 
 // bad adds a message that must not be parsed.
 func (c *copier) bad(raw []byte, err error, length int64) {
-	c.chunk.Faults = append(c.chunk.Faults, Fault{len(c.chunk.Msgs), err, length})
+	c.chunk.Faults = append(c.chunk.Faults, Fault{Msg: len(c.chunk.Msgs), Err: err, Length: length})
 	c.chunk.Msgs = append(c.chunk.Msgs, parse.Message{Raw: raw, Origin: c.Origin, Offset: c.pos, Received: c.now})
 }
 
@@ -323,7 +323,7 @@ func (c *copier) end(err error) error {
 				c.bad(nil, cause, 0)
 			}
 		case len(c.chunk.Faults) == 0 || c.chunk.Faults[len(c.chunk.Faults)-1].Msg != at:
-			c.chunk.Faults = append(c.chunk.Faults, Fault{at, cause, 0})
+			c.chunk.Faults = append(c.chunk.Faults, Fault{Msg: at, Err: cause})
 		case bad:
 			c.chunk.Faults[len(c.chunk.Faults)-1].Err = cause
 		}

@@ -1,10 +1,9 @@
 package ingest
 
 import (
-	"errors"
-	"strconv"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"github.com/penstock-dev/penstock/batch"
 	"github.com/penstock-dev/penstock/errcat"
@@ -14,6 +13,8 @@ import (
 // slot is the room for what becomes of one chunk. There is a fixed number of them.
 type slot[T any] struct {
 	p      *Pipeline[T]
+	set    *set[T] // what it was made with, until it is handed to the outputs
+	class  uint8
 	batch  batch.Batch[T]
 	events parse.Events[T] // where some sink reads events; else the worker's own are used
 	items  []int32         // of each row
@@ -22,6 +23,10 @@ type slot[T any] struct {
 	ack    *ack
 	refs   atomic.Int32 // who still reads batch and chunk; the last one recycles
 	held   int
+
+	all, some Routes      // outputs that get all rows, and that get any
+	routes    []Routes    // of each row, where there is a Router
+	shares    []*share[T] // by output; kept for the next time
 }
 
 func (s *slot[T]) rows() *batch.Batch[T] { return &s.batch }
@@ -47,11 +52,19 @@ func (s *slot[T]) release() {
 	if cap(b.Ends) > 4*parse.DefaultKeptEvents {
 		b.Events, b.Ends, b.Msg, s.items = nil, nil, nil, nil
 	}
+	if s.some != 0 {
+		for i, sh := range s.shares {
+			if sh != nil && s.some>>i&1 == 1 {
+				sh.reset(keptLineFactor * p.core.limits.ChunkSize)
+			}
+		}
+		s.routes = s.routes[:0]
+	}
 	s.events.Reset()
-	c := s.chunk
+	c, class := s.chunk, s.class
 	s.chunk, s.ack = nil, nil
 	p.core.recycle(c)
-	p.slots.put(s)
+	p.putSlot(s, class)
 }
 
 // phase says which component is at work, for the case that it panics.
@@ -65,7 +78,9 @@ const (
 	inValidator
 	inEncoder
 	inNaming
-	inInline
+	inRefine
+	inRouter
+	inTime
 )
 
 type knownPack struct {
@@ -77,10 +92,17 @@ type knownPack struct {
 // itself where those are made per worker.
 type worker[T any] struct {
 	p         *Pipeline[T]
+	set       *set[T] // what the following were made of
 	parser    parse.Parser[T]
+	raw       parse.Parser[T] // Priorities.Raw
 	stages    []Stage[T]
 	validator Validator[T]
 	encoder   Encoder[T]
+	router    Router[T]
+	required  uint64                  // components without which nothing works, see service
+	optional  uint64                  // stages that may be left out
+	watch                             // for those who look whether it hangs
+	current   atomic.Pointer[slot[T]] // the slot at hand, for the same
 
 	own     parse.Events[T] // reused for each message where no sink reads events
 	packs   map[string]knownPack
@@ -104,31 +126,48 @@ type worker[T any] struct {
 	event   int  // the event at hand
 	reject  int  // next reject
 	phase   phase
-	stage   int
+	atStage int
+	skip    uint64 // stages to be left out, bits as in service
+	degrade bool   // optional stages are left out for this batch
+	pass    bool   // raw parses this batch
+	timed   int    // events whose times were compared
+	timedOf *parse.Origin
+	clock   sampler
 }
 
-// run works until there are no more chunks. It is the body of a worker's goroutine:
-// Run starts it, closing the work channel stops it, Run waits.
+// run works until there are no more chunks, or until it has been replaced because it
+// hung. It is the body of a worker's goroutine: the feed starts it, closing the feed
+// stops it, Run waits for it unless it was replaced.
 func (w *worker[T]) run() {
 	p := w.p
+	w.set = p.set.Load()
 	w.renew()
 	for {
-		// The slot first: a worker that held a chunk and waited for a slot could wait
-		// for ever, ordered output for its chunk and all slots for ordered output.
-		s, _ := p.slots.get(nil, nil, p.core.aborted)
-		c, ok := <-p.core.work
-		if !ok {
-			if s != nil {
-				p.slots.put(s)
-			}
+		c, batch, ok := p.core.feed.next()
+		switch {
+		case !ok:
 			return
-		}
-		if s == nil || p.core.isAborted() {
+		case p.core.isAborted():
+			if batch {
+				p.core.feed.giveBack(c.class)
+			}
 			c.ack.finish(true) // nothing is delivered any more
-			continue
+		case !batch:
+			p.shed(c)
+		default:
+			if !w.chunk(p.takeSlot(), c) {
+				return
+			}
 		}
-		w.chunk(s, c)
 	}
+}
+
+// shed ends a chunk whose class is shed.
+func (p *Pipeline[T]) shed(c *Chunk) {
+	a, src, class, seq := c.ack, c.src, c.class, c.seq
+	p.core.recycle(c)
+	a.shedAll()
+	p.orders[src.index*len(p.core.classes)+int(class)].put(seq, nil, p.deliver)
 }
 
 // renew makes fresh instances of everything that is made per worker.
@@ -136,41 +175,74 @@ func (w *worker[T]) renew() {
 	p := w.p
 	defer func() {
 		if v := recover(); v != nil {
-			p.core.panicked("making a worker's parser, stage, validator or encoder", v)
+			p.core.panicked("making a worker's parser, stage, validator, encoder or router", v)
 		}
 	}()
-	cfg := &p.cfg
-	w.parser = parse.ForWorker(cfg.Parser)
-	w.stages = w.stages[:0]
-	for _, s := range cfg.Stages {
+	set := w.set
+	w.parser, w.raw, w.stages, w.validator, w.encoder, w.router = nil, nil, w.stages[:0], nil, nil, nil
+	w.required, w.optional = ^uint64(0), 0
+	w.parser = parse.ForWorker(set.Parser)
+	for i, s := range set.Stages {
+		if _, ok := s.(optional[T]); ok && i < maxServices-firstStage {
+			w.optional |= 1 << (firstStage + i)
+		}
 		w.stages = append(w.stages, forWorker(s))
 	}
-	if cfg.Validator != nil {
-		w.validator = forWorker(cfg.Validator)
+	w.required = ^w.optional
+	if set.Validator != nil {
+		w.validator = forWorker(set.Validator)
 	}
-	if cfg.Encoder != nil {
-		w.encoder = forWorker(cfg.Encoder)
+	if set.Encoder != nil {
+		w.encoder = forWorker(set.Encoder)
+	}
+	if set.Router != nil {
+		w.router = forWorker(set.Router)
+	}
+	if pr := p.cfg.Priorities; pr != nil && pr.Raw != nil {
+		w.raw = parse.ForWorker(pr.Raw)
 	}
 }
 
-// chunk makes a batch of c in s and hands it on.
-func (w *worker[T]) chunk(s *slot[T], c *Chunk) {
-	s.chunk, s.ack = c, c.ack
+// chunk makes a batch of c in s and hands it on. It returns false if the worker was
+// given up meanwhile: then somebody else has the chunk.
+func (w *worker[T]) chunk(s *slot[T], c *Chunk) bool {
+	s.set = w.p.acquire()
+	if w.set != s.set {
+		w.set = s.set
+		w.renew()
+	}
+	s.chunk, s.ack, s.class = c, c.ack, c.class
 	s.refs.Store(1)
+	s.all, s.some = w.set.everything, 0
 	s.batch.Msgs = c.Msgs
 	w.slot, w.src, w.msg, w.fault, w.begun = s, c.src, 0, 0, false
 	w.events = &w.own
-	if w.p.readEvents {
+	if w.set.readEvents {
 		w.events = &s.events
 	}
+	w.degrade, w.pass = false, false
+	if l := w.p.core.ladder; l != nil {
+		step := l.step(int(c.class))
+		w.degrade = step == SkipOptional || step == Unparsed
+		w.pass = step == Unparsed && w.raw != nil
+	}
+	w.timed, w.timedOf = 0, nil
+	begun := time.Now()
+	w.clock.on = true
+	w.begin()
 	for !w.messages() {
 		w.renew()
 	}
+	if !w.end() {
+		return false
+	}
+	w.report(c, begun)
 	s.held = len(s.batch.Lines) + cap(c.Buf) + len(s.batch.Events)*w.p.eventSize
 	w.items = c.ack.publish(w.items, &w.tally)
 	w.tally.reset()
 	w.slot, w.events = nil, nil
 	w.p.order(s, c)
+	return true
 }
 
 // messages works on the chunk from where it stands. It returns false after a panic:
@@ -185,8 +257,11 @@ func (w *worker[T]) messages() (finished bool) {
 		}
 	}()
 	for n := len(w.slot.chunk.Msgs); w.msg < n; w.msg++ {
+		if !w.at(w.msg) {
+			return true // given up
+		}
 		w.message()
-		w.begun = false
+		w.begun, w.clock.on = false, false
 	}
 	return true
 }
@@ -198,7 +273,7 @@ func (w *worker[T]) message() {
 	if !w.begun {
 		w.begun, w.counted, w.written = true, false, false
 		w.event, w.reject, w.base, w.rbase = 0, 0, 0, 0
-		if !w.p.readEvents {
+		if !w.set.readEvents {
 			w.own.Reset()
 		}
 		w.base, w.rbase = w.events.Len(), len(w.events.Rejected())
@@ -206,8 +281,30 @@ func (w *worker[T]) message() {
 		if !w.sound(m) {
 			return
 		}
+		out := w.set.out.Load()
+		if out&w.required != 0 {
+			w.outOfService(m, out&w.required)
+			return
+		}
+		if w.skip = out; w.degrade {
+			w.skip |= w.optional
+		}
+		parser := w.parser
+		if w.pass {
+			parser = w.raw
+		}
 		w.phase = inParser
-		err := w.parser.Parse(m, w.events)
+		var err error
+		switch {
+		case w.slot.chunk.notices != nil:
+			err = w.p.cfg.NoticeEvent(&w.slot.chunk.notices[w.msg], w.events.Add())
+		case w.clock.on:
+			w.clock.start()
+			err = parser.Parse(m, w.events)
+			w.clock.stop(&w.p.core.times.parse)
+		default:
+			err = parser.Parse(m, w.events)
+		}
 		w.phase = inPipeline
 		if err == nil && w.events.Len()-w.base+len(w.events.Rejected())-w.rbase > w.p.cfg.MaxEvents {
 			err = errTooManyEvents
@@ -261,7 +358,7 @@ func (w *worker[T]) sound(m *parse.Message) bool {
 		f := &c.Faults[w.fault]
 		w.fault++
 		if f.Msg == w.msg {
-			w.dead(m, m.Raw, f.Length, errcat.StageBuffer, "", "", nil, f.Err)
+			w.deadLetter(m, m.Raw, f.Length, errcat.StageBuffer, "", "", f.component, nil, f.Err)
 			return false
 		}
 	}
@@ -279,12 +376,20 @@ func (w *worker[T]) sound(m *parse.Message) bool {
 // oneEvent takes one event to its row.
 func (w *worker[T]) oneEvent(m *parse.Message, e *T) {
 	p := w.p
+	if p.refine != nil && w.refined(m, e) {
+		return
+	}
 	if p.cfg.Stamp != nil {
 		w.phase = inStamp
 		p.cfg.Stamp(m, w.event-w.base, e)
 	}
+	w.clock.start()
 	for i, s := range w.stages {
-		w.phase, w.stage = inStage, i
+		if w.skip != 0 && w.skip>>(firstStage+i)&1 == 1 {
+			continue
+		}
+		w.phase, w.atStage = inStage, i
+		w.stage.Store(int32(i))
 		keep, err := s.Process(m, e)
 		if err != nil {
 			w.deadEvent(m, e, errcat.StageEnrich, err)
@@ -297,16 +402,33 @@ func (w *worker[T]) oneEvent(m *parse.Message, e *T) {
 			return
 		}
 	}
+	w.clock.stop(&p.core.times.enrich)
+	if p.timed && w.timed < maxTimed {
+		w.compareTime(m, e)
+	}
 	if w.validator != nil {
+		w.clock.start()
 		w.phase = inValidator
 		if err := w.validator.Validate(e); err != nil {
 			w.deadEvent(m, e, errcat.StageValidate, err)
+			return
+		}
+		w.clock.stop(&p.core.times.validate)
+	}
+	to := w.set.everything
+	if w.router != nil {
+		w.phase = inRouter
+		if to &= w.router.Route(m, e); to == 0 {
+			w.phase = inNaming
+			w.filtered(w.packOf(e))
+			w.phase = inPipeline
 			return
 		}
 	}
 	b := &w.slot.batch
 	lines := b.Lines
 	if w.encoder != nil {
+		w.clock.start()
 		w.phase = inEncoder
 		var err error
 		lines, err = w.encoder.Append(lines, e)
@@ -321,20 +443,27 @@ func (w *worker[T]) oneEvent(m *parse.Message, e *T) {
 			w.deadEvent(m, nil, errcat.StageBatch, errTooLargeBatch)
 			return
 		}
+		w.clock.stop(&p.core.times.encode)
+		w.clock.on = false // the first event is enough
 	}
 	w.phase = inNaming
 	pack := w.packOf(e)
 	w.phase = inPipeline
 	b.Lines = lines
-	w.row(pack, stateDelivered)
-	if p.readEvents {
+	w.row(pack, stateDelivered, to)
+	if w.set.readEvents {
 		b.Events = append(b.Events, e)
 	}
 }
 
 // row appends a row whose line is in place, and its item.
-func (w *worker[T]) row(pack uint16, s state) {
+func (w *worker[T]) row(pack uint16, s state, to Routes) {
 	b := &w.slot.batch
+	if w.router != nil {
+		w.slot.all &= to
+		w.slot.some |= to
+		w.slot.routes = append(w.slot.routes, to)
+	}
 	if w.encoder != nil || s == stateDead {
 		b.Ends = append(b.Ends, int32(len(b.Lines)))
 	}
@@ -407,169 +536,4 @@ func (w *worker[T]) packID(name string) uint16 {
 	}
 	w.last = known
 	return known.id
-}
-
-// deadEvent is dead for an event; e is nil where it cannot be encoded.
-func (w *worker[T]) deadEvent(m *parse.Message, e *T, stage errcat.Stage, err error) {
-	w.phase = inPipeline
-	var name, version string
-	if w.p.cfg.PackOf != nil {
-		w.phase = inNaming
-		name, version = w.p.cfg.PackOf(w.events.All()[w.event])
-		w.phase = inPipeline
-	}
-	w.dead(m, m.Raw, 0, stage, name, version, e, err)
-}
-
-// dead makes a dead letter of a message or of one item of it. length is 0 for that of
-// raw.
-func (w *worker[T]) dead(m *parse.Message, raw []byte, length int64, stage errcat.Stage, name, version string, e *T, err error) {
-	w.deadLetter(m, raw, length, stage, name, version, "", e, err)
-}
-
-func (w *worker[T]) deadLetter(m *parse.Message, raw []byte, length int64, stage errcat.Stage, name, version, component string, e *T, err error) {
-	cat := categoryOf(err)
-	detail := detailOf(err)
-	if detail != nil {
-		if detail.Stage != errcat.StageUnknown {
-			stage = detail.Stage
-		}
-		if name == "" {
-			name = detail.Parser
-		}
-	}
-	pack := w.packID(name)
-	w.tally.cats[cat%maxCategories]++
-	w.tally.dead = true
-
-	p := w.p
-	if p.cfg.InlineDeadLetters == nil && p.dead == nil {
-		w.item(pack, stateDead)
-		w.written = true
-		return
-	}
-	if length == 0 {
-		length = int64(len(raw))
-	}
-	source := w.src.name
-	if m.Origin != nil && m.Origin.Source != "" {
-		source = m.Origin.Source
-	}
-	w.letter = DeadLetter{
-		Raw: raw, Length: length, Category: cat, Err: err, Stage: stage, Parser: name, ParserVersion: version,
-		Component: component, Source: source, Offset: m.Offset, Origin: m.Origin, Received: m.Received,
-	}
-	if e != nil && w.encoder != nil {
-		w.letter.Partial = w.partial(e)
-	}
-	if p.cfg.InlineDeadLetters == nil {
-		w.slot.dead.add(&w.letter, int32(len(w.items)))
-		w.item(pack, stateDead)
-		w.written = true
-	} else {
-		b := &w.slot.batch
-		b.Lines = w.inline(b.Lines)
-		w.row(pack, stateDead)
-	}
-	w.letter = DeadLetter{}
-}
-
-// detailOf finds the errcat.Error in err, or nil.
-func detailOf(err error) (d *errcat.Error) {
-	if d, ok := err.(*errcat.Error); ok {
-		return d
-	}
-	defer func() {
-		if recover() != nil { // a method of a host's error type
-			d = nil
-		}
-	}()
-	d, _ = errors.AsType[*errcat.Error](err)
-	return d
-}
-
-// partial encodes e for a dead letter; a failure of that leaves it out.
-func (w *worker[T]) partial(e *T) (line []byte) {
-	defer func() {
-		if v := recover(); v != nil {
-			w.p.core.panicked("encoder", v)
-			line = nil
-		}
-	}()
-	line, err := w.encoder.Append(w.scratch[:0], e)
-	if err != nil {
-		return nil
-	}
-	if cap(line) <= w.p.core.limits.ChunkSize {
-		w.scratch = line
-	}
-	if n := len(line); n > 0 && line[n-1] == '\n' {
-		line = line[:n-1]
-	}
-	return line
-}
-
-// inline appends the letter at hand as a line; one that cannot be made by the host's
-// function is written as AppendJSON does.
-func (w *worker[T]) inline(lines []byte) (out []byte) {
-	start := len(lines)
-	defer func() {
-		if v := recover(); v != nil {
-			w.p.core.panicked("InlineDeadLetters", v)
-			out = append(w.letter.AppendJSON(lines[:start]), '\n')
-		}
-	}()
-	lines = w.p.cfg.InlineDeadLetters(lines, &w.letter)
-	if n := len(lines); n == start || lines[n-1] != '\n' {
-		lines = append(lines, '\n')
-	}
-	return lines
-}
-
-// contain makes a dead letter of what was at hand when a component panicked with v.
-func (w *worker[T]) contain(v any) {
-	component := ""
-	stage := errcat.StageParse
-	ph := w.phase
-	w.phase = inPipeline
-	switch ph {
-	case inParser:
-		component = "parser"
-	case inStamp:
-		component = "stamp"
-	case inStage:
-		component, stage = "stage "+strconv.Itoa(w.stage), errcat.StageEnrich
-	case inValidator:
-		component, stage = "validator", errcat.StageValidate
-	case inEncoder:
-		component, stage = "encoder", errcat.StageBatch
-	case inNaming:
-		component = "PackOf"
-	default:
-		component = "pipeline"
-	}
-	w.p.core.panicked(component, v)
-	m := &w.slot.chunk.Msgs[w.msg]
-	err := errcat.Newf(errcat.ParserPanic, stage, "panic in %s: %v", component, v)
-	if ph == inPipeline {
-		err.Category = errcat.Internal
-	}
-	switch ph {
-	case inParser, inPipeline:
-		// What the parser left behind is not trusted: its events are not used again.
-		*w.events = parse.Events[T]{}
-		w.base, w.rbase, w.event, w.reject = 0, 0, 0, 0
-	}
-	if w.event < w.events.Len() {
-		w.event++ // this event is the dead letter; its siblings go on
-	}
-	if !w.written || !w.p.cfg.FirstEventOnly {
-		w.deadLetter(m, m.Raw, 0, stage, "", "", component, nil, err)
-	} else {
-		w.filtered(0)
-	}
-	if ph == inParser || ph == inPipeline {
-		w.begun = false
-		w.msg++
-	}
 }
