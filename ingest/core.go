@@ -219,7 +219,7 @@ func (c *core) queue(src *sourceState, ch *Chunk) {
 		ch.seq = src.seq[ch.class]
 		src.seq[ch.class]++
 	}
-	c.feed.push(ch, false)
+	c.feed.push(ch)
 }
 
 // close ends the input of the workers.

@@ -23,15 +23,25 @@
 //
 // A source fills pooled chunks (64 KiB by default); messages are slices of them. A worker turns
 // one chunk into one batch, while it is in cache, and hands the batch to the queue of
-// each sink. Chunks and batches are fixed free lists: when sinks are slow there are
-// none left, and the sources wait. That is the only backpressure, and the bound of
-// memory:
+// each sink that a Router names. Chunks and batches are fixed free lists: when sinks are
+// slow there are none left, and the sources wait.
 //
-//	Chunks × ChunkSize (×4 once larger messages came)      raw bytes
-//	(Workers + 1 + sum of (QueueBatches + 1)) × lines       encoded, kept up to 16 × ChunkSize each
-//	the same number × the events of a chunk                only where a sink reads events
+// # Memory
 //
-// A larger message lives in a grown chunk until it is done.
+// These options bound it, however fast the sources are:
+//
+//	batches = classes of Priorities, or 1 × (Workers + 1 + sum of (QueueBatches + 1))
+//	Chunks  = batches + Workers + 2 × sources, by default
+//
+//	Chunks × ChunkSize × 4     raw bytes; the 4 once larger messages came
+//	batches × ChunkSize × 16   encoded lines, as many as there are; more of a larger batch
+//	                           are kept until it is written, never more than MaxBatchBytes
+//	batches × the events of a chunk, only where a sink reads events
+//	batches × outputs × lines, only where a Router sends an output a part of a batch
+//	10 × the dead letters of a chunk
+//
+// Config.MemoryBound computes it. A larger message lives in a grown chunk until it is
+// done. A worker that was left behind (see Config.ParseTimeout) keeps one chunk and one batch.
 //
 // # What happens to a message
 //
@@ -48,11 +58,27 @@
 //
 // A panic in a plugin is one dead letter of category PARSER_PANIC, in a sink an error
 // of category INTERNAL; the worker goes on with new instances. A plugin that never
-// returns cannot be stopped: at shutdown its goroutine is left behind and named.
+// returns cannot be stopped: after Config.ParseTimeout its worker is replaced, the
+// message is a dead letter of category TIMEOUT, and the goroutine is left behind.
+// Quarantine takes a component that fails again and again out of service.
+//
+// # Under pressure
+//
+// Priorities divide messages into classes by their bytes, before they are parsed. In a
+// spike the lowest class is first delayed, then sampled, then shed, and so on upwards;
+// each of these steps is a Notice, and everything that was given up stands in the ledger.
+//
+// # While it runs
+//
+// Swap exchanges parser, stages, validator, encoder, router and outputs without losing
+// anything. Stats has the counters and histograms, Observer is told of each batch, and
+// notices (silent senders, wrong clocks, gaps, hanging components) are logged, counted,
+// handed to Config.Notify, and, with Config.NoticeEvent, seen among the events.
 //
 // # Concurrency
 //
 // A Pipeline's Run is called once; Stats may be called from any goroutine at any time.
-// Run starts one goroutine for each source, worker and sink, and waits for all of them.
+// Run starts one goroutine for each source, worker and sink and one that looks after
+// them, and waits for all of them but those that hang.
 // Two pipelines in one process share nothing.
 package ingest

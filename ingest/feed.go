@@ -52,9 +52,16 @@ func newFeed(weights []float64, batches int) *feed {
 	return f
 }
 
-// push appends c to its lane, in front where it is there for the second time.
-func (f *feed) push(c *Chunk, front bool) {
+// push appends c to its lane.
+func (f *feed) push(c *Chunk) {
 	f.mu.Lock()
+	f.put(c, false)
+	f.mu.Unlock()
+	f.ready.Signal()
+}
+
+// put is push, also to the front of the lane, with mu held.
+func (f *feed) put(c *Chunk, front bool) {
 	l := &f.lanes[c.class]
 	if l.n == len(l.ring) {
 		larger := make([]*Chunk, max(16, 2*len(l.ring)))
@@ -77,8 +84,6 @@ func (f *feed) push(c *Chunk, front bool) {
 		f.workers++
 		f.spawn()
 	}
-	f.mu.Unlock()
-	f.ready.Signal()
 }
 
 // next waits for a chunk. With batch the caller owes a giveBack. ok is false when there
@@ -133,12 +138,16 @@ func (f *feed) start() {
 	}
 }
 
-// lost replaces a worker that does not return; c is what it was working on.
+// lost replaces a worker that does not return; c is what it was working on. The batch
+// that is lost with it is replaced in the same moment: if a later chunk could have it, all
+// batches could come to wait for c, which has its turn before them.
 func (f *feed) lost(c *Chunk) {
 	f.mu.Lock()
 	f.workers--
+	f.lanes[c.class].batches++
+	f.put(c, true)
 	f.mu.Unlock()
-	f.push(c, true)
+	f.ready.Broadcast()
 }
 
 // pick returns the lane to be served, or nil.

@@ -175,9 +175,7 @@ func (p *Pipeline[T]) giveUp(w *worker[T]) {
 	p.core.notice(Notice{Kind: WorkerHung, Source: c.src.name, Component: component, Detail: function})
 	p.blame(set, number, component)
 	set.release()
-	feed := p.core.feed
-	feed.giveBack(c.class) // another batch in the place of the one that is lost
-	feed.lost(again)
+	p.core.feed.lost(again)
 	l.wg.Done() // only now, after the feed has started another
 }
 

@@ -343,13 +343,13 @@ func (p *Pipeline[T]) source(ctx context.Context, i int, s Source) {
 				err = errcat.Newf(errcat.Internal, errcat.StageCollect, "panic: %v", v)
 			}
 		}()
-		emit := &Emit{core: p.core, src: state, ctx: ctx, track: p.core.newTracking(p.cfg.Parser)}
+		parser, generation := p.parser()
+		emit := &Emit{core: p.core, src: state, ctx: ctx}
+		emit.track = &tracking{current: p.parser, of: generation, tracker: p.core.newTracker(parser)}
 		err = s.Run(ctx, emit)
-		if emit.track != nil {
-			emit.ctx = context.WithoutCancel(ctx) // what is held was received: it is not lost because the host stops
-			if flushed := emit.track.flush(emit); flushed != nil {
-				err = errors.Join(err, flushed)
-			}
+		emit.ctx = context.WithoutCancel(ctx) // what is held was received: it is not lost because the host stops
+		if flushed := emit.track.flush(emit); flushed != nil {
+			err = errors.Join(err, flushed)
 		}
 		return err
 	}()

@@ -216,3 +216,30 @@ func (c *Config[T]) prepareParts() error {
 	}
 	return errors.Join(errs...)
 }
+
+// MemoryBound is about what the pipeline's buffers take at most, in bytes, with these
+// options: raw messages, encoded lines and dead letters, by the formula of the package
+// comment. Not in it are events where a sink reads them, whose size the pipeline does not know, single
+// batches that are larger than ChunkSize × 16, and what parsers, sinks and sources hold
+// themselves. It is 0 for a Config that New refuses.
+func (c Config[T]) MemoryBound() int64 {
+	c.Outputs = append([]Output[T](nil), c.Outputs...)
+	if c.prepare() != nil {
+		return 0
+	}
+	classes := 1
+	if c.Priorities != nil {
+		classes = len(c.Priorities.Classes)
+	}
+	batches := int64(classes * c.slotCount())
+	size := int64(c.ChunkSize)
+	shares := int64(1)
+	if c.Router != nil {
+		shares += int64(len(c.Outputs))
+	}
+	bound := int64(c.Chunks)*size*keptGrowth + batches*size*keptLineFactor*shares
+	if c.DeadLetters != nil {
+		bound += (deadQueueBatches + 2) * (size*keptGrowth + int64(c.ChunkMessages)*deadLetterSize)
+	}
+	return bound
+}

@@ -163,7 +163,7 @@ type Emit struct {
 	ctx  context.Context
 
 	replay bool                 // chunks hold lines of dead letters, see Replay
-	track  *tracking            // nil where the parser needs none
+	track  *tracking            // nil in an Emit that no pipeline made
 	via    func(c *Chunk) error // takes what Send is given, see Through
 }
 

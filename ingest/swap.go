@@ -30,6 +30,7 @@ type set[T any] struct {
 	outputs    []*output[T]
 	readEvents bool // some sink does
 	everything Routes
+	generation uint64 // counts the sets
 
 	// refs counts the batches that work with the set, and one for its being current.
 	// Who brings it to zero closes the outputs that the next set does not have.
@@ -69,6 +70,9 @@ func (s *set[T]) release() {
 // nothing can fail any more.
 func (p *Pipeline[T]) newSet(parts Parts[T], old *set[T]) (*set[T], map[*output[T]]*writer[T], error) {
 	s := &set[T]{Parts: parts}
+	if old != nil {
+		s.generation = old.generation + 1
+	}
 	s.refs.Store(1)
 	changed := map[*output[T]]*writer[T]{}
 	for i := range parts.Outputs {
@@ -124,6 +128,12 @@ func sameRetry(a, b batch.RetryOptions) bool {
 		return false
 	}
 	return reflect.DeepEqual(a, b)
+}
+
+// parser is the current one, for the trackers.
+func (p *Pipeline[T]) parser() (any, uint64) {
+	s := p.set.Load()
+	return s.Parser, s.generation
 }
 
 // Parts returns the components at work, to be changed and given to Swap. The slices

@@ -10,12 +10,14 @@ import (
 // tracking is the parser's Tracker of one source. Its lock makes the order in which it
 // sees messages the order in which they are sent.
 type tracking struct {
+	current func() (parser any, generation uint64) // see Swap
 	mu      sync.Mutex
-	tracker parse.Tracker // nil after a panic
+	of      uint64        // the generation that tracker is of
+	tracker parse.Tracker // nil where the parser needs none, and after a panic
 }
 
-// newTracking returns the tracking of one source, or nil where the parser needs none.
-func (c *core) newTracking(parser any) (t *tracking) {
+// newTracker returns the tracker of one source, or nil where the parser needs none.
+func (c *core) newTracker(parser any) (t parse.Tracker) {
 	p, ok := parser.(parse.PerSource)
 	if !ok {
 		return nil
@@ -26,10 +28,7 @@ func (c *core) newTracking(parser any) (t *tracking) {
 			t = nil
 		}
 	}()
-	if tracker := p.Tracker(); tracker != nil {
-		return &tracking{tracker: tracker}
-	}
-	return nil
+	return p.Tracker()
 }
 
 func (t *tracking) send(e *Emit, c *Chunk) error {
@@ -38,6 +37,16 @@ func (t *tracking) send(e *Emit, c *Chunk) error {
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if parser, generation := t.current(); generation != t.of {
+		// The source holds a chunk, so it must not wait for another one.
+		extra := func() (*Chunk, error) {
+			return &Chunk{Buf: make([]byte, 0, e.core.limits.ChunkSize), state: chunkFilling, extra: true, maxMsg: e.core.limits.ChunkMsgs}, nil
+		}
+		if err := t.flushLocked(e, extra); err != nil {
+			return err
+		}
+		t.of, t.tracker = generation, e.core.newTracker(parser)
+	}
 	t.see(e.core, c.Msgs)
 	return e.core.send(e.src, c)
 }
@@ -58,9 +67,13 @@ func (t *tracking) see(c *core, msgs []parse.Message) {
 }
 
 // flush sends what the tracker still holds when its source has ended.
-func (t *tracking) flush(e *Emit) (err error) {
+func (t *tracking) flush(e *Emit) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	return t.flushLocked(e, e.Chunk)
+}
+
+func (t *tracking) flushLocked(e *Emit, chunk func() (*Chunk, error)) (err error) {
 	f, ok := t.tracker.(parse.Flusher)
 	if !ok {
 		return nil
@@ -79,7 +92,7 @@ func (t *tracking) flush(e *Emit) (err error) {
 					return false
 				}
 			}
-			if c, err = e.Chunk(); err != nil {
+			if c, err = chunk(); err != nil {
 				return false
 			}
 			c.Add(m)
