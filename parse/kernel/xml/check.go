@@ -1,17 +1,16 @@
 package xml
 
 import (
-	"encoding/binary"
 	"math/bits"
 	"unicode/utf8"
+
+	"github.com/penstock-dev/penstock/internal/scan"
 )
 
 const (
 	ones  = 0x0101010101010101
 	highs = 0x8080808080808080
 )
-
-func load64(b []byte, i int) uint64 { return binary.LittleEndian.Uint64(b[i:]) }
 
 // What checkBytes found.
 type content uint8
@@ -28,16 +27,16 @@ func checkBytes(b []byte, i int, controls bool) (int, content) {
 	var found content
 	n := len(b)
 	for {
-		for i+16 <= n {
-			v, w := load64(b, i), load64(b, i+8)
+		for i+32 <= n {
+			v, w, x, y := scan.Load64(b, i), scan.Load64(b, i+8), scan.Load64(b, i+16), scan.Load64(b, i+24)
 			// A byte below 0x20 borrows into its high bit; one from 0x80 up has it.
-			if (v|(v-0x20*ones)|w|(w-0x20*ones))&highs != 0 {
+			if (v|(v-0x20*ones)|w|(w-0x20*ones)|x|(x-0x20*ones)|y|(y-0x20*ones))&highs != 0 {
 				break
 			}
-			i += 16
+			i += 32
 		}
 		if i+8 <= n {
-			w := load64(b, i)
+			w := scan.Load64(b, i)
 			m := (w | (w - 0x20*ones)) & highs
 			if m == 0 {
 				i += 8
@@ -82,7 +81,7 @@ func zeroBytes(x uint64) uint64 { return (x - ones) &^ x & highs }
 // indexText returns the index from i on of the first '<' or '&', or len(b).
 func indexText(b []byte, i int) int {
 	for ; i+8 <= len(b); i += 8 {
-		w := load64(b, i)
+		w := scan.Load64(b, i)
 		if m := zeroBytes(w^'<'*ones) | zeroBytes(w^'&'*ones); m != 0 {
 			return i + bits.TrailingZeros64(m)>>3
 		}
@@ -99,7 +98,7 @@ func indexText(b []byte, i int) int {
 func indexValue(b []byte, i int, quote byte) int {
 	q := uint64(quote) * ones
 	for ; i+8 <= len(b); i += 8 {
-		w := load64(b, i)
+		w := scan.Load64(b, i)
 		if m := zeroBytes(w^q) | zeroBytes(w^'<'*ones) | zeroBytes(w^'&'*ones); m != 0 {
 			return i + bits.TrailingZeros64(m)>>3
 		}

@@ -3,6 +3,7 @@ package xml
 import (
 	"encoding/binary"
 
+	"github.com/penstock-dev/penstock/internal/scan"
 	"github.com/penstock-dev/penstock/internal/winevent"
 	"github.com/penstock-dev/penstock/parse"
 )
@@ -16,46 +17,79 @@ const (
 	dataClose = '>'<<48 | 'a'<<40 | 't'<<32 | 'a'<<24 | 'D'<<16 | '/'<<8 | '<'           // </Data>
 )
 
-// plainData reads an element that is exactly <Data Name="key">text</Data>, in either
-// quotes, without references: what almost every element of EventData looks like.
-func (d *Decoder) plainData() (key []byte, v parse.Value, ok bool) {
-	data, i := d.data, d.pos
+// plainData reads elements of EventData as long as they are exactly
+// <Data Name="key">text</Data>, in either quotes, with a text and without references:
+// what almost all of them look like. It returns how many it read.
+func (r *Reader) plainData(f *parse.Frame) (n int, err error) {
+	d := &r.d
 	if d.pop {
 		d.pop = false
 		d.stack = d.stack[:len(d.stack)-1]
 	}
-	i = skipSpace(data, i)
-	if len(data)-i < 24 || len(d.stack) >= d.opts.MaxDepth ||
-		load64(data, i) != dataOpen || binary.LittleEndian.Uint32(data[i+8:])&0xffffff != dataOpen2 {
-		return nil, v, false
+	if len(d.stack) >= d.opts.MaxDepth {
+		return 0, nil
 	}
-	quote := data[i+11]
-	if quote != '\'' && quote != '"' {
-		return nil, v, false
+	data := d.data
+	for i := d.pos; ; n++ {
+		if i < len(data) && data[i] <= ' ' {
+			i = skipSpace(data, i)
+		}
+		if len(data)-i < 24 || scan.Load64(data, i) != dataOpen || scan.Load64(data, i+8)&0xffffff != dataOpen2 {
+			return n, nil
+		}
+		quote, from := data[i+11], i+12
+		if quote != '\'' && quote != '"' {
+			return n, nil
+		}
+		order := r.win.dataOrder(quote)
+		length, slot := order.Guess(data, from)
+		j := from + length // of the quote
+		if length == 0 {
+			j = indexValue(data, from, quote)
+			if j == from || j-from > parse.MaxKeyLength || j == len(data) || data[j] != quote {
+				return n, nil
+			}
+			slot = order.Find(data[from:j])
+		}
+		if len(data)-j < 10 || data[j+1] != '>' {
+			return n, nil
+		}
+		k := indexText(data, j+2)
+		if k == j+2 || len(data)-k < 8 || scan.Load64(data, k)&0xffffffffffffff != dataClose || d.returns(i, k) {
+			return n, nil
+		}
+		if slot >= 0 {
+			f.Fill(slot, data[j+2:k], 0)
+		} else if err := r.keep(f, slot, ParentEventData, data[from:j:j], parse.BytesValue(data[j+2:k])); err != nil {
+			return n, err
+		}
+		i = k + 7
+		d.from, d.pos = k, i
 	}
-	i += 12
-	j := indexValue(data, i, quote)
-	if len(data)-j < 10 || data[j] != quote || data[j+1] != '>' {
-		return nil, v, false
+}
+
+// dataOrder finds the slots of the names in EventData that stand in the given quotes.
+func (w *windows) dataOrder(quote byte) *parse.KeyOrder {
+	o := &w.order[0]
+	if quote == '"' {
+		o = &w.order[1]
 	}
-	k := indexText(data, j+2)
-	if k == j+2 || len(data)-k < 8 || load64(data, k)&0xffffffffffffff != dataClose || j == i || d.returns(i, k) {
-		return nil, v, false
+	if *o == nil {
+		*o = parse.NewKeyOrder(w.keys[ParentEventData].Clone(), quote)
 	}
-	d.from, d.pos = k, k+7
-	return data[i:j:j], parse.BytesValue(data[j+2 : k]), true
+	return *o
 }
 
 // systemStep is an element of System; index numbers those of winevent's tables.
 type systemStep struct {
-	open, close string // <EventID and </EventID>
-	text        int    // in SystemKeys, or -1
+	open, close literal // <EventID and </EventID>
+	text        int     // in SystemKeys, or -1
 	attrs       []systemStepAttr
 }
 
 type systemStepAttr struct {
-	text string // space, name and equals sign
-	key  int    // in SystemAttrKeys
+	text literal // space, name and equals sign
+	key  int     // in SystemAttrKeys
 }
 
 const maxStepAttrs = 7
@@ -66,7 +100,7 @@ var systemSteps = func() (steps []systemStep) {
 		"Provider", "EventID", "Version", "Level", "Task", "Opcode", "Keywords", "TimeCreated", "EventRecordID",
 		"Correlation", "Execution", "Channel", "Computer", "Security",
 	} {
-		s := systemStep{open: "<" + name, close: "</" + name + ">", text: -1}
+		s := systemStep{open: newLiteral("<" + name), close: newLiteral("</" + name + ">"), text: -1}
 		for i, e := range winevent.SystemElements {
 			if e == name {
 				s.text = i
@@ -74,7 +108,7 @@ var systemSteps = func() (steps []systemStep) {
 		}
 		for i, a := range winevent.SystemAttrs {
 			if len(a) > len(name) && a[:len(name)] == name && a[len(name)] == '@' {
-				s.attrs = append(s.attrs, systemStepAttr{" " + a[len(name)+1:] + "=", i})
+				s.attrs = append(s.attrs, systemStepAttr{newLiteral(" " + a[len(name)+1:] + "="), i})
 			}
 		}
 		steps = append(steps, s)
@@ -82,9 +116,35 @@ var systemSteps = func() (steps []systemStep) {
 	return steps
 }()
 
-func hasPrefixAt(b []byte, i int, s string) bool {
-	return len(b)-i >= len(s) && string(b[i:i+len(s)]) == s
+// literal is a text as words, to be looked for in a place.
+type literal struct {
+	first, mask, last uint64 // the first eight bytes or those there are, the last eight of more
+	text              string
 }
+
+func newLiteral(text string) literal {
+	l := literal{text: text, mask: ^uint64(0)}
+	words := append([]byte(text), make([]byte, 8)...)
+	l.first = binary.LittleEndian.Uint64(words)
+	if n := len(text); n < 8 {
+		l.mask >>= 64 - 8*n
+	} else {
+		l.last = binary.LittleEndian.Uint64(words[n-8:])
+	}
+	return l
+}
+
+// at reports whether the text stands at b[i:].
+func (l *literal) at(b []byte, i int) bool {
+	n := len(l.text)
+	if i+max(n, 8) > len(b) {
+		return len(b)-i >= n && string(b[i:i+n]) == l.text
+	}
+	return (scan.Load64(b, i)^l.first)&l.mask == 0 &&
+		(n <= 8 || scan.Load64(b, i+n-8) == l.last && (n <= 16 || string(b[i+8:i+n-8]) == l.text[8:n-8]))
+}
+
+type foundAttr struct{ key, from, to int }
 
 // plainSystem reads the next element of System if it is one of systemSteps from the
 // given one on, with no other attributes than those and in their order, and without
@@ -98,22 +158,21 @@ func (r *Reader) plainSystem(f *parse.Frame, step int) (int, bool, error) {
 	data := d.data
 	i := skipSpace(data, d.pos)
 	next := step
-	for next < len(systemSteps) && !hasPrefixAt(data, i, systemSteps[next].open) {
+	for next < len(systemSteps) && !systemSteps[next].open.at(data, i) {
 		next++
 	}
 	if next == len(systemSteps) || r.slow || len(d.stack) >= d.opts.MaxDepth || d.opts.MaxAttrs < maxStepAttrs || d.opts.MaxName < 16 {
 		return step, false, nil
 	}
 	s := &systemSteps[next]
-	j := i + len(s.open)
-	var found [maxStepAttrs]struct{ key, from, to int }
+	j := i + len(s.open.text)
 	n := 0
 	for k := range s.attrs {
 		a := &s.attrs[k]
-		if !hasPrefixAt(data, j, a.text) {
+		if !a.text.at(data, j) {
 			continue
 		}
-		from := j + len(a.text) + 1
+		from := j + len(a.text.text) + 1
 		if from >= len(data) || data[from-1] != '\'' && data[from-1] != '"' {
 			return step, false, nil
 		}
@@ -121,7 +180,7 @@ func (r *Reader) plainSystem(f *parse.Frame, step int) (int, bool, error) {
 		if to >= len(data) || data[to] != data[from-1] {
 			return step, false, nil
 		}
-		found[n] = struct{ key, from, to int }{a.key, from, to}
+		r.found[n] = foundAttr{a.key, from, to}
 		n++
 		j = to + 1
 	}
@@ -135,10 +194,10 @@ func (r *Reader) plainSystem(f *parse.Frame, step int) (int, bool, error) {
 	case data[j] == '>' && s.text >= 0:
 		from = j + 1
 		to = indexText(data, from)
-		if !hasPrefixAt(data, to, s.close) {
+		if !s.close.at(data, to) {
 			return step, false, nil
 		}
-		j = to + len(s.close)
+		j = to + len(s.close.text)
 	default:
 		return step, false, nil
 	}
@@ -147,13 +206,17 @@ func (r *Reader) plainSystem(f *parse.Frame, step int) (int, bool, error) {
 	}
 	d.from, d.pos = i, j
 	w := &r.win
-	for _, a := range found[:n] {
-		if err := r.keep(f, w.attrSlots[a.key], ParentSystem, constant(winevent.SystemAttrKeys[a.key]), parse.BytesValue(data[a.from:a.to])); err != nil {
+	for _, a := range r.found[:n] {
+		if slot := w.attrSlots[a.key]; slot >= 0 {
+			f.Fill(slot, data[a.from:a.to], 0)
+		} else if err := r.keep(f, slot, ParentSystem, constant(winevent.SystemAttrKeys[a.key]), parse.BytesValue(data[a.from:a.to])); err != nil {
 			return step, false, err
 		}
 	}
 	if from >= 0 {
-		if err := r.keep(f, w.elementSlots[s.text], ParentSystem, constant(winevent.SystemKeys[s.text]), parse.BytesValue(data[from:to])); err != nil {
+		if slot := w.elementSlots[s.text]; slot >= 0 {
+			f.Fill(slot, data[from:to], 0)
+		} else if err := r.keep(f, slot, ParentSystem, constant(winevent.SystemKeys[s.text]), parse.BytesValue(data[from:to])); err != nil {
 			return step, false, err
 		}
 	}

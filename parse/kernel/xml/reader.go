@@ -40,8 +40,9 @@ type Reader struct {
 	gen    uint32
 	seed   maphash.Seed
 
-	win  windows
-	slow bool // for tests: read everything by the Decoder
+	win   windows
+	found [maxStepAttrs]foundAttr // for plainSystem
+	slow  bool                    // for tests: read everything by the Decoder
 }
 
 // node is an element that has a place in the wanted paths.

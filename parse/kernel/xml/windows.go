@@ -34,7 +34,8 @@ func WindowsKeys() []string { return winevent.Keys() }
 
 // windows is the lookup of mode Windows.
 type windows struct {
-	keys [4]*parse.Keys // native key below each parent → slot
+	keys  [4]*parse.Keys     // native key below each parent → slot
+	order [2]*parse.KeyOrder // of those of event_data, see dataOrder
 	// element and attribute names of System → index into winevent.SystemKeys or winevent.SystemAttrKeys
 	elements, attrs *parse.Keys
 	rendering       *parse.Keys
@@ -108,6 +109,7 @@ func (w *windows) compile(names []string, slots []int) error {
 
 func (w *windows) clone() windows {
 	c := *w
+	c.order = [2]*parse.KeyOrder{}
 	if w.elements == nil {
 		return c
 	}
@@ -122,6 +124,11 @@ func (r *Reader) readWindows(f *parse.Frame) error {
 	d, w := &r.d, &r.win
 	for _, k := range w.keys {
 		k.Begin()
+	}
+	for _, o := range w.order {
+		if o != nil {
+			o.Begin()
+		}
 	}
 	w.elements.Begin()
 	w.attrs.Begin()
@@ -331,13 +338,12 @@ func (r *Reader) eventData(f *parse.Frame) error {
 		return nil
 	}
 	for n := 1; ; n++ {
-		if r.slow {
-			// no short cut
-		} else if key, v, ok := d.plainData(); ok {
-			if err := r.keep(f, keys.Slot(key), ParentEventData, key, v); err != nil {
+		if !r.slow {
+			read, err := r.plainData(f)
+			if err != nil {
 				return err
 			}
-			continue
+			n += read
 		}
 		if more, err := r.within(depth); !more {
 			return err

@@ -473,10 +473,12 @@ func FuzzDecoder(f *testing.F) {
 		fast, slow := newReader(t, Windows, WindowsKeys()), newReader(t, Windows, WindowsKeys())
 		slow.slow = true
 		keys := WindowsKeys()
-		f1, _, err1 := read(t, fast, keys, data)
 		f2, _, err2 := read(t, slow, keys, data)
-		if errcat.Of(err1) != errcat.Of(err2) || err1 == nil && f1 != f2 {
-			t.Fatalf("fast: %v\n%sslow: %v\n%s", err1, f1, err2, f2)
+		for range 2 { // the second time with what the first taught about the order of names
+			f1, _, err1 := read(t, fast, keys, data)
+			if errcat.Of(err1) != errcat.Of(err2) || err1 == nil && f1 != f2 {
+				t.Fatalf("fast: %v\n%sslow: %v\n%s", err1, f1, err2, f2)
+			}
 		}
 		end := 0
 		for part, err := range Split(data, "Event", Options{}) {
