@@ -301,3 +301,31 @@ func TestParseDecodes(t *testing.T) {
 		}
 	}
 }
+
+// Lines that belong together become one record.
+func TestParseJoins(t *testing.T) {
+	audit := `type=SYSCALL msg=audit(1772442905.001:7): arch=c000003e syscall=59 success=yes exit=0 items=1 ppid=1 pid=2 uid=0 comm="tar" exe="/usr/bin/tar"
+type=EXECVE msg=audit(1772442905.001:7): argc=2 a0="tar" a1="-czf"
+type=USER_START msg=audit(1772442905.002:8): pid=3 uid=0 auid=0 ses=1 msg='op=PAM:session_open acct="root" exe="/usr/sbin/cron" hostname=? addr=? terminal=cron res=success'
+type=PROCTITLE msg=audit(1772442905.001:7): proctitle=746172
+`
+	out, errs, code := penstock(t, audit, "parse", "-p", "auditd.log", "-join", "auditd")
+	got := lines(out)
+	if code != 0 || len(got) != 2 || !strings.Contains(errs, "4 records, 2 events") {
+		t.Fatalf("exit %d: %s%s", code, out, errs)
+	}
+	if args, _ := field(t, got[1], "process.args").([]any); len(args) != 2 || field(t, got[1], "process.title") != "tar" || field(t, got[1], "process.pid") != 2.0 {
+		t.Error(got[1])
+	}
+	for join, want := range map[string]string{"indented": "a\n b", "start=^[a-z]": "a\n b", "continue=^ ": "a\n b", "end=b$": "a\n b"} {
+		out, errs, code := penstock(t, "<13>Mar  3 08:15:02 h a: "+"a\n b\n<13>Mar  3 08:15:02 h a: c\n", "parse", "-p", "syslog", "-join", strings.Replace(join, "^[a-z]", "^<", 1))
+		if got := lines(out); code != 0 || len(got) != 2 || field(t, got[0], "message") != want {
+			t.Errorf("%s: exit %d: %s%s", join, code, out, errs)
+		}
+	}
+	for _, join := range []string{"x", "start=("} {
+		if _, errs, code := penstock(t, "", "parse", "-join", join); code == 0 {
+			t.Errorf("%s is accepted: %s", join, errs)
+		}
+	}
+}

@@ -31,7 +31,7 @@ import (
 
 type parseOptions struct {
 	pack, framing, events, errors, fields, output, now, zone, packs, profile, overlay string
-	compression, charset, invalid                                                     string
+	compression, charset, invalid, join                                               string
 	original                                                                          bool
 	workers, maxMessage                                                               int
 }
@@ -44,6 +44,7 @@ func runParse(ctx context.Context, args []string, std stdio) error {
 	fs.StringVar(&o.compression, "compression", "auto", "auto tells gzip and zstd by their first bytes; gzip, zlib or zstd; none")
 	fs.StringVar(&o.charset, "charset", "auto", "`character set`, by a name of the IANA registry; auto is UTF-8, or UTF-16 with a byte order mark; none reads bytes as they are, as formats that are no text are")
 	fs.StringVar(&o.invalid, "invalid", "keep", "records that are not UTF-8: keep, reject, repair (by U+FFFD), or windows-1252 (read so)")
+	fs.StringVar(&o.join, "join", "", "put lines together: auditd (the records of one audit event), indented (lines that begin with a space or tab go on), start=REGEX (lines that match begin a record), continue=REGEX (go on), end=REGEX (end one)")
 	fs.StringVar(&o.events, "events", "all", "all events of a record, or one: the first only")
 	fs.StringVar(&o.errors, "errors", "inline", "dead letters: inline in the output, drop, or a `file` to write them to")
 	fs.BoolVar(&o.original, "original", false, "keep the raw record in event.original")
@@ -125,6 +126,9 @@ func (o *parseOptions) config(paths []string, std stdio) (cfg ingest.Config[pars
 		cfg.Sources = []ingest.Source{reader.New(std.in, reader.Options{Name: "stdin", Framing: framing, Decoding: decoding})}
 	} else {
 		cfg.Sources = []ingest.Source{file.New(file.Options{Paths: paths, Framing: framing, Decoding: decoding})}
+	}
+	if cfg.Sources[0], err = o.joined(cfg.Sources[0]); err != nil {
+		return cfg, closeDead, err
 	}
 	switch o.events {
 	case "all":
