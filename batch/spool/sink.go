@@ -147,20 +147,7 @@ func (s *Sink[T]) Write(ctx context.Context, b *batch.Batch[T]) error {
 func (s *Sink[T]) Flush(context.Context) error { return s.queue.Flush() }
 
 // Drain waits until everything that was written has been delivered, or ctx ends.
-func (s *Sink[T]) Drain(ctx context.Context) error {
-	t := time.NewTicker(10 * time.Millisecond)
-	defer t.Stop()
-	for s.queue.Stats().Entries > 0 {
-		select {
-		case <-t.C:
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		case <-s.ended:
-			return errClosed
-		}
-	}
-	return nil
-}
+func (s *Sink[T]) Drain(ctx context.Context) error { return s.queue.Drained(ctx) }
 
 var errClosed = errcat.New(errcat.Internal, errcat.StageDeliver, "the spool is closed")
 

@@ -19,6 +19,7 @@ const (
 
 	segmentSuffix = ".spool"
 	damagedSuffix = ".damaged"
+	asideSuffix   = ".unsynced"
 	cursorName    = "cursor"
 	lockName      = "lock"
 )

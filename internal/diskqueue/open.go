@@ -89,13 +89,16 @@ func (q *Queue) load() error {
 		start = q.cursor.at.seq
 	}
 	q.committed, q.read.seq, q.read.handed = start, start, start
-	q.removeCommitted(true)
+	q.removeCommitted()
 	return nil
 }
 
 // list finds the segments and reads their headers.
 func (q *Queue) list() error {
 	fsys := q.opts.FS
+	if err := q.putBack(); err != nil {
+		return err
+	}
 	entries, err := fsys.ReadDir(q.opts.Dir)
 	if err != nil {
 		return err
@@ -129,6 +132,63 @@ func (q *Queue) list() error {
 		q.stats.Bytes += s.size
 	}
 	return nil
+}
+
+// putBack sees to segments that were being written again, after a failed fsync, when
+// the process ended: of the two files the one that holds more stays.
+func (q *Queue) putBack() error {
+	fsys := q.opts.FS
+	entries, err := fsys.ReadDir(q.opts.Dir)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		name, ok := strings.CutSuffix(e.Name(), asideSuffix)
+		first, ok2 := parseName(name)
+		if !ok || !ok2 {
+			continue
+		}
+		aside, path := q.path(e.Name()), q.path(name)
+		old, err := reach(fsys, aside, first)
+		if err != nil {
+			return err
+		}
+		again, err := reach(fsys, path, first)
+		if errors.Is(err, fs.ErrNotExist) {
+			again, err = 0, nil
+		}
+		if err != nil {
+			return err
+		}
+		if again >= old && again > 0 {
+			err = fsys.Remove(aside)
+		} else {
+			err = fsys.Rename(aside, path)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// reach is the number behind the last whole entry of a file, 0 if there is none.
+func reach(fsys vfs.FS, path string, first uint64) (uint64, error) {
+	h, ok, err := readHeader(fsys, path)
+	if err != nil || !ok {
+		return 0, err
+	}
+	f, err := fsys.OpenFile(path, os.O_RDONLY, 0)
+	if err != nil {
+		return 0, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return 0, err
+	}
+	_, seq, err := tail(f, h.salt, info.Size(), first)
+	return seq, err
 }
 
 func readHeader(fsys vfs.FS, path string) (header, bool, error) {

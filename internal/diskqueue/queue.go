@@ -400,12 +400,17 @@ func (q *Queue) Stats() Stats {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	s := q.stats
-	s.Segments, s.Full = len(q.segments), q.full > 0
-	s.Entries = q.next - max(q.committed, q.read.floor)
-	for _, r := range q.read.atRisk {
-		s.Entries += r.to - r.from
-	}
+	s.Entries, s.Segments, s.Full = q.pending(), len(q.segments), q.full > 0
 	return s
+}
+
+// pending is how many entries are neither committed nor dropped. The caller holds mu.
+func (q *Queue) pending() uint64 {
+	n := q.next - max(q.committed, q.read.floor)
+	for _, r := range q.read.atRisk {
+		n += r.to - r.from
+	}
+	return n
 }
 
 // Close syncs what was appended (unless SyncNever), stores the position and frees the
@@ -432,7 +437,7 @@ func (q *Queue) Close() error {
 		errs = append(errs, q.seal())
 	}
 	q.mu.Lock()
-	q.removeCommitted(true)
+	q.removeCommitted()
 	q.mu.Unlock()
 	errs = append(errs, q.cursor.close(q.opts.Sync != SyncNever))
 	if q.opts.Sync != SyncNever {

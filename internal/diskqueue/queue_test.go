@@ -380,6 +380,37 @@ func TestRepair(t *testing.T) {
 	}
 }
 
+// A process ends while it writes again what an fsync has failed to make durable.
+func TestKilledWhileWritingAgain(t *testing.T) {
+	for n := int64(1); ; n++ {
+		m := memfs.New()
+		fsys := errorfs.Wrap(m, nil)
+		q := open(t, Options{FS: fsys, Sync: SyncInterval, SyncEvery: time.Hour})
+		appendOne(t, q, numbered(0, 10)...)
+		_, before := fsys.Ops()
+		m.FailSyncs(1)
+		fsys.Set(func(op errorfs.Op) error {
+			if op.Change == before+1+n {
+				fsys.Kill()
+				return errorfs.ErrKilled
+			}
+			return nil
+		})
+		q.Flush()
+		q.Close()
+		_, after := fsys.Ops()
+		q = open(t, Options{FS: m})
+		equal(t, fmt.Sprint("killed at operation ", n), drain(t, q, true), numbered(0, 10))
+		if list, _ := m.ReadDir("/q"); len(list) > 3 {
+			t.Errorf("files left: %v", list)
+		}
+		q.Close()
+		if after-before < n || t.Failed() {
+			return
+		}
+	}
+}
+
 func TestOptions(t *testing.T) {
 	for name, o := range map[string]Options{
 		"no folder":      {FS: memfs.New()},

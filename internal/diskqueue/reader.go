@@ -70,7 +70,8 @@ type reader struct {
 	marks   []position
 
 	file   vfs.File
-	first  uint64 // of the segment that file is
+	of     *segment // what file is: its name may come again after a failed fsync
+	first  uint64   // its first number
 	salt   uint64
 	offset int64
 	buf    []byte // what was read at bufAt
@@ -85,7 +86,7 @@ func (r *reader) close() {
 		r.file.Close()
 		r.file = nil
 	}
-	r.buf, r.first = nil, 0
+	r.buf, r.of, r.first = nil, nil, 0
 }
 
 // Read fills b with the next entries, at most most of them, and at most bytes bytes
@@ -259,13 +260,13 @@ func (q *Queue) scan(b *Batch, part extent, most, size int) (found, error) {
 		lose(part.limit, 0, "the header of the segment cannot be read")
 		return out, nil
 	}
-	if r.first != part.first || r.file == nil {
+	if r.of != part.segment || r.file == nil {
 		r.close()
 		f, err := q.opts.FS.OpenFile(path, os.O_RDONLY, 0)
 		if err != nil {
 			return out, err
 		}
-		r.file, r.first, r.salt, r.offset, r.bufAt = f, part.first, part.salt, headerSize, 0
+		r.file, r.of, r.first, r.salt, r.offset, r.bufAt = f, part.segment, part.first, part.salt, headerSize, 0
 		if at := q.hint(part); at > 0 {
 			r.offset = at
 		}
@@ -435,7 +436,8 @@ func (q *Queue) Commit(seq uint64) error {
 			err = q.cursor.sync(now)
 		}
 	}
-	q.removeCommitted(false)
+	q.removeCommitted()
+	q.broadcast()
 	if err != nil {
 		q.stats.CursorErrors++
 		return &retryError{err}
@@ -443,11 +445,32 @@ func (q *Queue) Commit(seq uint64) error {
 	return nil
 }
 
-// removeCommitted removes the segments that are done with; all of them where the
-// queue is being closed. The caller holds mu.
-func (q *Queue) removeCommitted(closing bool) {
+// Drained returns when everything that was appended is committed.
+func (q *Queue) Drained(ctx context.Context) error {
+	for {
+		q.mu.Lock()
+		if q.closed {
+			q.mu.Unlock()
+			return ErrClosed
+		}
+		if q.pending() == 0 {
+			q.mu.Unlock()
+			return nil
+		}
+		changed := q.changed()
+		q.mu.Unlock()
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}
+
+// removeCommitted removes the segments that are done with, but not the active one. The
+// caller holds mu.
+func (q *Queue) removeCommitted() {
 	synced := q.opts.Sync == SyncNever
-	removed := false
 	for len(q.segments) > 0 && q.end(0) <= q.committed {
 		if q.active != nil && q.active.segment == q.segments[0] {
 			break
@@ -460,10 +483,6 @@ func (q *Queue) removeCommitted(closing bool) {
 			synced = true
 		}
 		q.remove()
-		removed = true
-	}
-	if removed && !closing {
-		q.broadcast()
 	}
 }
 

@@ -128,47 +128,87 @@ func (q *Queue) mend() {
 
 // lose gives up the active segment, whose fsync has failed, at its last good length.
 // With SyncAlways those who wait for the rest are told so, and its numbers are used
-// again; else the rest, as far as it can still be read, is written to a new segment
-// under the numbers that it has. The error is that of the fsync where entries were
+// again; else the rest is written to a new segment. The error is that of the fsync where entries were
 // refused. The caller holds the writer and syncing.
 func (q *Queue) lose(a *active) error {
-	always := q.opts.Sync == SyncAlways
-	var rest []rescued
-	if always {
-		a.file.Truncate(a.synced) // where this fails the next segment's first number says the same
-	} else {
-		rest = q.rescue(a)
+	if q.opts.Sync != SyncAlways {
+		q.rewrite(a)
+		return nil
 	}
+	a.file.Truncate(a.synced) // where this fails the next segment's first number says the same
 	a.file.Close()
 	q.mu.Lock()
-	q.active = nil
-	q.stats.Bytes -= a.size - a.synced
-	a.size = a.synced
-	end := q.next
+	defer q.mu.Unlock()
 	lost := &retryError{a.broken}
-	if always {
-		q.next = max(q.visible, a.first)
-		q.epoch++
-		q.syncErr = lost
-	} else {
-		// The reader has to wait until they are there again.
-		if len(rest) > 0 {
-			q.next = rest[0].seq
-		}
-		q.visible = min(q.visible, q.next)
-	}
-	if a.size == headerSize && (always || len(rest) > 0) {
-		q.segments = q.segments[:len(q.segments)-1]
-		q.stats.Bytes -= headerSize
+	q.shorten(a)
+	q.next = max(q.visible, a.first)
+	q.epoch++
+	q.syncErr = lost
+	if a.size == headerSize {
+		q.pop()
 		q.opts.FS.Remove(q.path(segmentName(a.first)))
 	}
 	q.broadcast()
-	q.mu.Unlock()
-	if always {
-		return lost
+	return lost
+}
+
+// shorten ends the active segment at its last good length. The caller holds mu.
+func (q *Queue) shorten(a *active) {
+	q.active = nil
+	q.stats.Bytes -= a.size - a.synced
+	a.size = a.synced
+}
+
+// pop takes the last segment out of the list. The caller holds mu.
+func (q *Queue) pop() {
+	last := len(q.segments) - 1
+	q.stats.Bytes -= q.segments[last].size
+	q.segments = q.segments[:last]
+}
+
+// rewrite writes what an fsync has failed to make durable to a new segment. Where that
+// cannot be done it stays where it is, as the system may still have it.
+func (q *Queue) rewrite(a *active) {
+	rest := q.rescue(a)
+	a.file.Close()
+	name := q.path(segmentName(a.first))
+	empty := a.synced == headerSize // the new segment gets the name of the old one
+	if len(rest) == 0 || empty && q.opts.FS.Rename(name, name+asideSuffix) != nil {
+		q.mu.Lock()
+		q.active = nil
+		q.mu.Unlock()
+		return
 	}
-	q.restore(rest, end)
-	return nil
+	q.mu.Lock()
+	end := q.next
+	q.shorten(a)
+	if empty {
+		q.pop()
+	}
+	// The reader has to wait until they are there again.
+	q.next = rest[0].seq
+	q.visible = min(q.visible, q.next)
+	q.mu.Unlock()
+	restored := q.restore(rest, end)
+	if empty {
+		if restored {
+			q.opts.FS.Remove(name + asideSuffix)
+		} else {
+			q.opts.FS.Rename(name+asideSuffix, name)
+		}
+	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if !restored {
+		if empty {
+			q.segments = append(q.segments, a.segment)
+			q.stats.Bytes += headerSize
+		}
+		q.stats.Bytes += a.written - a.size
+		a.size = a.written
+	}
+	q.next, q.visible = end, end
+	q.broadcast()
 }
 
 // rescued is an entry that was read back.
@@ -198,10 +238,10 @@ func (q *Queue) rescue(a *active) (rest []rescued) {
 }
 
 // restore writes entries to a new segment, under the numbers that they had, and syncs
-// it. end is the number behind the last entry that there was: what is missing of them,
-// and what cannot be written, is lost, and counted when the reader finds the gap.
-func (q *Queue) restore(rest []rescued, end uint64) {
-	for try := 0; len(rest) > 0 && try < 3; try++ {
+// it. end is the number behind the last entry that there was: what is missing of them
+// is counted when the reader finds the gap.
+func (q *Queue) restore(rest []rescued, end uint64) bool {
+	for range 3 {
 		a, err := q.begin()
 		if err != nil {
 			q.failed(err)
@@ -221,20 +261,16 @@ func (q *Queue) restore(rest []rescued, end uint64) {
 			q.stats.Bytes += int64(len(q.buf))
 			q.stats.Syncs++
 			q.mu.Unlock()
-			break
+			return true
 		}
 		q.stats.WriteError = err
 		q.active = nil
-		q.segments = q.segments[:len(q.segments)-1]
-		q.stats.Bytes -= headerSize
+		q.pop()
 		q.mu.Unlock()
 		a.file.Close()
 		q.opts.FS.Remove(q.path(segmentName(a.first)))
 	}
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	q.next, q.visible = end, end
-	q.broadcast()
+	return false
 }
 
 // arm sees to a sync within SyncEvery. The timer's goroutine ends with that sync, or
