@@ -3,15 +3,12 @@ package pack
 import (
 	"bytes"
 	"regexp"
+	"regexp/syntax"
 	"strconv"
 	"strings"
 
 	"github.com/penstock-dev/penstock/internal/yaml"
 	"github.com/penstock-dev/penstock/parse"
-	"github.com/penstock-dev/penstock/parse/kernel/cef"
-	"github.com/penstock-dev/penstock/parse/kernel/json"
-	"github.com/penstock-dev/penstock/parse/kernel/leef"
-	"github.com/penstock-dev/penstock/parse/kernel/syslog"
 )
 
 // signature is one way to recognise a pack's messages: every part of it must hold.
@@ -25,8 +22,10 @@ type signature struct {
 	apps      []string        // application name of the syslog header; * at the end is a prefix
 	json      []jsonTest      // members of the object
 	cefPairs  []vendorProduct // vendor and product of the header
-	ids       []int           // numbers of the texts of contains, any and not in a detector's literals
+	need      [][]byte        // payload holds one of them, or no regex matches
+	rawNeed   [][]byte        // the same for the message with its header and rawRegex
 	anyVendor bool
+	sure      bool             // nobody else's messages have all of this
 	header    string           // any, none, bare, rfc3164, rfc5424
 	pairs     int              // least number of key=value pairs
 	regex     []*regexp.Regexp // the last resort
@@ -82,7 +81,7 @@ func (c *compiler) signatures(y *yaml.Node) ([]*signature, error) {
 }
 
 func (c *compiler) signature(y *yaml.Node) (*signature, error) {
-	if err := c.known(y, "starts", "contains", "any", "raw", "not", "app", "json", "cef", "leef", "regex", "raw_regex", "columns", "xml", "header", "pairs"); err != nil {
+	if err := c.known(y, "starts", "contains", "any", "raw", "not", "app", "json", "cef", "leef", "regex", "raw_regex", "columns", "xml", "header", "pairs", "sure"); err != nil {
 		return nil, err
 	}
 	sg := &signature{}
@@ -153,6 +152,12 @@ func (c *compiler) signature(y *yaml.Node) (*signature, error) {
 			return nil, c.errorf(n, "header is any, none, bare, rfc3164 or rfc5424, not %q", n.Text)
 		}
 	}
+	if n := y.Get("sure"); n != nil {
+		if n.Text != "true" && n.Text != "false" {
+			return nil, c.errorf(n, "sure is true or false, not %q", n.Text)
+		}
+		sg.sure = n.Text == "true"
+	}
 	if n := y.Get("pairs"); n != nil {
 		v, ok := n.Int()
 		if !ok || v < 1 || v > 100 {
@@ -166,6 +171,7 @@ func (c *compiler) signature(y *yaml.Node) (*signature, error) {
 	if sg.rawRegex, err = c.regexes(y.Get("raw_regex")); err != nil {
 		return nil, err
 	}
+	sg.need, sg.rawNeed = neededBy(sg.regex), neededBy(sg.rawRegex)
 	if sg.class == classAny && len(sg.prefixes) > 0 {
 		sg.class = classOf(sg.prefixes)
 	}
@@ -245,147 +251,6 @@ func parseJSONTest(t string) jsonTest {
 	return jsonTest{path: t}
 }
 
-// view is a message as detection sees it: each part is worked out at most once.
-type view struct {
-	raw    []byte
-	header syslog.Message
-	parser syslog.Parser
-	app    []byte // of the header, or of a relayed one behind it
-	at     int    // where a CEF or LEEF header begins
-	// headerRead: header is what the syslog layer would read of the raw message.
-	headerRead bool
-
-	literals *literals
-	bits     []uint64 // which of them the payload holds, once it was searched
-	searched bool
-	payload  []byte
-	class    class
-	items    []json.Item
-
-	jsonDone, jsonOK bool
-	reader           *json.Reader
-	slots            int
-	frame            parse.Frame
-	record           parse.Record // its arena holds the frame's text
-
-	headerDone      bool
-	vendor, product []byte
-	lower           []byte
-}
-
-func (v *view) reset(raw []byte) {
-	v.raw, v.jsonDone, v.jsonOK, v.headerDone, v.headerRead, v.searched = raw, false, false, false, false, false
-	v.app = nil
-	p := trimSpaceAndBOM(raw)
-	if len(p) > 0 && (p[0] == '{' || p[0] == '[') && looksJSON(p) {
-		v.payload, v.class, v.header = p, classJSON, syslog.Message{}
-		return
-	}
-	if len(p) > 0 && p[0] == '<' && (len(p) < 2 || p[1] > '9' || p[1] < '0') {
-		v.payload, v.class, v.header = p, classXML, syslog.Message{}
-		return
-	}
-	if err := v.parser.Parse(p, &v.header); err != nil {
-		v.header = syslog.Message{}
-	} else {
-		v.headerRead = len(p) == len(raw)
-	}
-	v.payload = p
-	if v.header.HeaderLen > 0 {
-		v.payload, v.app = v.header.Payload, v.header.AppName
-		var inner syslog.Message
-		if len(v.payload) > 0 && v.payload[0] == '<' && v.parser.Relayed(&v.header, &inner) && inner.HasPriority {
-			v.payload, v.app = inner.Payload, inner.AppName
-		}
-		v.payload = bytes.TrimLeft(v.payload, " ")
-	}
-	v.class = classText
-	switch b := v.payload; {
-	case len(b) == 0:
-	case b[0] == '{':
-		v.class = classJSON
-	case b[0] == '<':
-		v.class = classXML
-	case bytes.HasPrefix(b, []byte("@cee:")):
-		v.class, v.payload = classJSON, bytes.TrimLeft(b[5:], " ")
-	}
-	if v.class != classText {
-		return
-	}
-	if v.at = cef.Find(raw); v.at >= 0 {
-		v.class = classCEF
-	} else if v.at = leef.Find(raw); v.at >= 0 {
-		v.class = classLEEF
-	}
-}
-
-// looksJSON tells a JSON array from a text that begins with a bracket.
-func looksJSON(p []byte) bool {
-	q := bytes.TrimLeft(p[1:], " \t\r\n")
-	if len(q) == 0 {
-		return false
-	}
-	if p[0] == '{' {
-		return q[0] == '"' || q[0] == '}'
-	}
-	return q[0] == '{' || q[0] == ']'
-}
-
-// readJSON reads the members that signatures ask for. An array or a wrapper is judged
-// by its first event.
-func (v *view) readJSON() bool {
-	if v.jsonDone {
-		return v.jsonOK
-	}
-	v.jsonDone, v.jsonOK = true, false
-	v.record.Reset()
-	v.frame.Reset(v.slots, v.record.Text())
-	data := v.payload
-	if len(data) > 0 && data[0] == '[' {
-		v.items = json.AppendItems(v.items[:0], data, &json.SplitOptions{Wrappers: []string{}})
-		if len(v.items) == 0 || v.items[0].Err != nil {
-			return false
-		}
-		data = v.items[0].Raw
-	}
-	_, err := v.reader.ReadPrefix(data, &v.frame)
-	v.jsonOK = err == nil
-	return v.jsonOK
-}
-
-// readHeader reads vendor and product of CEF and LEEF.
-func (v *view) readHeader() bool {
-	if v.headerDone {
-		return v.vendor != nil
-	}
-	v.headerDone, v.vendor, v.product = true, nil, nil
-	switch v.class {
-	case classCEF:
-		var h cef.Header
-		if _, err := cef.ParseHeader(v.raw[v.at:], &h); err != nil {
-			return false
-		}
-		v.setVendor(h.Vendor.Bytes(), h.Product.Bytes())
-	case classLEEF:
-		var h leef.Header
-		if _, err := leef.ParseHeader(v.raw[v.at:], &h); err != nil {
-			return false
-		}
-		v.setVendor(h.Vendor.Bytes(), h.Product.Bytes())
-	}
-	return v.vendor != nil
-}
-
-func (v *view) setVendor(vendor, product []byte) {
-	v.lower = append(append(v.lower[:0], vendor...), product...)
-	for i, c := range v.lower {
-		if c >= 'A' && c <= 'Z' {
-			v.lower[i] = c + 'a' - 'A'
-		}
-	}
-	v.vendor, v.product = v.lower[:len(vendor):len(vendor)], v.lower[len(vendor):]
-}
-
 func starMatch(pattern string, b []byte) bool {
 	if p, ok := strings.CutSuffix(pattern, "*"); ok {
 		return len(b) >= len(p) && string(b[:len(p)]) == p
@@ -425,24 +290,24 @@ func (sg *signature) matches(v *view) bool {
 			return false
 		}
 	}
-	if sg.header != "" && !v.hasHeader(sg.header) {
+	if sg.header != "" && !headerIs(sg.header, v.headerKind()) {
 		return false
 	}
 	if len(sg.prefixes) > 0 && !anyOf(v.payload, sg.prefixes, bytes.HasPrefix) {
 		return false
 	}
 	if len(sg.json) > 0 {
-		if v.class != classJSON || !v.readJSON() {
+		if v.class != classJSON || !v.isObject {
 			return false
 		}
 		for i := range sg.json {
-			if !sg.json[i].holds(v.frame.Slots) {
+			if !sg.json[i].holds(v) {
 				return false
 			}
 		}
 	}
-	for i, t := range sg.contains {
-		if !v.holds(t, sg.ids, i) {
+	for _, t := range sg.contains {
+		if !bytes.Contains(v.payload, t) {
 			return false
 		}
 	}
@@ -451,21 +316,11 @@ func (sg *signature) matches(v *view) bool {
 			return false
 		}
 	}
-	if len(sg.any) > 0 {
-		ok := false
-		for i, t := range sg.any {
-			if ok = v.holds(t, sg.ids, len(sg.contains)+i); ok {
-				break
-			}
-		}
-		if !ok {
-			return false
-		}
+	if len(sg.any) > 0 && !anyOf(v.payload, sg.any, bytes.Contains) {
+		return false
 	}
-	for i, t := range sg.not {
-		if v.holds(t, sg.ids, len(sg.contains)+len(sg.any)+i) {
-			return false
-		}
+	if anyOf(v.payload, sg.not, bytes.Contains) {
+		return false
 	}
 	if len(sg.columns) > 0 || sg.sep != 0 {
 		n := bytes.Count(v.payload, []byte{sg.sep})
@@ -481,6 +336,9 @@ func (sg *signature) matches(v *view) bool {
 	if sg.pairs > 0 && countPairs(v.payload, sg.pairs) < sg.pairs {
 		return false
 	}
+	if len(sg.need) > 0 && !anyOf(v.payload, sg.need, bytes.Contains) {
+		return false
+	}
 	for _, re := range sg.regex {
 		if !re.Match(v.payload) {
 			return false
@@ -494,6 +352,25 @@ func (sg *signature) matches(v *view) bool {
 	return true
 }
 
+// neededBy returns texts of which one is in every text that all of the expressions match.
+func neededBy(list []*regexp.Regexp) (out [][]byte) {
+	var need []string
+	for _, re := range list {
+		if parsed, err := syntax.Parse(re.String(), syntax.Perl); err == nil {
+			if n := needed(parsed); rarer(n, need) {
+				need = n
+			}
+		}
+	}
+	if len(need) == 0 || shortest(need) < 2 || shortest(need) < 3 && len(need) > 4 {
+		return nil // nearly every message holds one
+	}
+	for _, t := range need {
+		out = append(out, []byte(t))
+	}
+	return out
+}
+
 // classOf is the class of payloads that begin with any of the given texts.
 func classOf(prefixes [][]byte) class {
 	found := classAny
@@ -502,7 +379,7 @@ func classOf(prefixes [][]byte) class {
 		switch {
 		case p[0] == '{' || p[0] == '[' && len(p) > 1 && p[1] == '{':
 			c = classJSON
-		case p[0] == '<':
+		case looksXML(p):
 			c = classXML
 		}
 		if i > 0 && c != found {
@@ -511,30 +388,6 @@ func classOf(prefixes [][]byte) class {
 		found = c
 	}
 	return found
-}
-
-// beginsJSON reports whether a prefix is the beginning of a JSON text.
-func (sg *signature) beginsJSON() bool {
-	for _, p := range sg.prefixes {
-		if p[0] == '{' || p[0] == '[' {
-			return true
-		}
-	}
-	return false
-}
-
-func (v *view) hasHeader(kind string) bool {
-	switch kind {
-	case "any":
-		return v.header.HeaderLen > 0
-	case "none":
-		return v.header.HeaderLen == 0
-	case "bare":
-		return v.header.HeaderLen > 0 && !v.header.HasPriority
-	case "rfc5424":
-		return v.header.Version > 0
-	}
-	return v.header.HeaderLen > 0 && v.header.Version == 0
 }
 
 // countPairs counts words of the form key=, up to enough, and gives up where words
@@ -579,20 +432,6 @@ func isKeyWord(b []byte) bool {
 	return true
 }
 
-// holds reports whether the payload holds text, whose number in the literals is ids[i]
-// if it has one.
-func (v *view) holds(text []byte, ids []int, i int) bool {
-	if i >= len(ids) || ids[i] < 0 {
-		return bytes.Contains(v.payload, text)
-	}
-	if !v.searched {
-		v.searched = true
-		clear(v.bits)
-		v.literals.find(v.payload, v.bits)
-	}
-	return v.bits[ids[i]>>6]&(1<<(ids[i]&63)) != 0
-}
-
 func anyOf(b []byte, list [][]byte, test func(a, b []byte) bool) bool {
 	for _, t := range list {
 		if test(b, t) {
@@ -602,20 +441,22 @@ func anyOf(b []byte, list [][]byte, test func(a, b []byte) bool) bool {
 	return false
 }
 
-func (t *jsonTest) holds(slots []parse.Value) bool {
-	v := slots[t.slot]
-	if v.IsZero() {
-		return t.absent
-	}
-	if t.absent {
-		return false
+// holds reports whether the member that the message has, or nil, is as the test wants it.
+func (t *jsonTest) holds(v *view) bool {
+	f := v.member(t.slot)
+	if f == nil || t.absent {
+		return t.absent && f == nil
 	}
 	if len(t.values) == 0 {
 		return true
 	}
-	b := v.Bytes()
-	if b == nil {
-		b = v.AppendText(nil)
+	b := f.Text
+	if f.Escaped {
+		v.lower = f.Plain(v.lower[:0])
+		v.headerDone = false
+		b = v.lower
+	} else if f.Kind == parse.KindNull {
+		b = nil
 	}
 	for _, w := range t.values {
 		if t.prefix && len(b) >= len(w) && string(b[:len(w)]) == w || string(b) == w {

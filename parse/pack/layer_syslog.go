@@ -51,7 +51,7 @@ func (c *compiler) syslogLayer(l *layer, y *yaml.Node, common []string) error {
 		st.syslog.Time = s.time
 		m := &st.header
 		if s.syslogDone && l.from == slotMessage && len(text) == len(s.msg.Raw) {
-			*m = s.syslogHeader // detection has read it already
+			m = s.syslogHeader // detection has read it already
 			s.syslogDone = false
 		} else if err := st.syslog.Parse(text, m); err != nil {
 			return err

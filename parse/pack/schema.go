@@ -115,6 +115,7 @@ func JSONSchema() []byte {
 		"header":  object{"enum": []string{"any", "none", "bare", "rfc3164", "rfc5424"}},
 		"pairs":   object{"type": "integer", "minimum": 1, "maximum": 100},
 		"columns": object{"type": "object"},
+		"sure":    object{"type": "boolean", "description": "No other product's message has all of this: the signature is tried before all others."},
 	})}
 	for key, v := range signature["properties"].(object) {
 		if p, ok := v.(object); ok && len(p) == 0 {

@@ -2,7 +2,6 @@ package pack
 
 import (
 	"bytes"
-	"cmp"
 	"fmt"
 	"io/fs"
 	"slices"
@@ -12,7 +11,6 @@ import (
 	"github.com/penstock-dev/penstock/errcat"
 	"github.com/penstock-dev/penstock/internal/yaml"
 	"github.com/penstock-dev/penstock/parse"
-	"github.com/penstock-dev/penstock/parse/kernel/json"
 )
 
 // Set is a collection of packs, found by name or by what a message looks like. Packs
@@ -198,132 +196,6 @@ func (s *Set) Pack(name string) (*Pack, error) {
 	return e.get()
 }
 
-// detector chooses the pack of a message.
-type detector struct {
-	packs    []*entry // in the order in which they are tried
-	tree     *json.Tree
-	literals *literals
-	// By class: the signatures that can hold for it, with their pack, in order.
-	byClass [classXML + 1][]candidate
-}
-
-type candidate struct {
-	sig    *signature
-	pack   int
-	lead   int    // slot of a JSON member that must be there, or -1
-	vendor string // the vendor that a CEF or LEEF header must have, if it is one
-}
-
-func (s *Set) detect() (*detector, error) {
-	s.once.Do(func() { s.detector, s.err = s.newDetector() })
-	return s.detector, s.err
-}
-
-func (s *Set) newDetector() (*detector, error) {
-	type found struct {
-		entry *entry
-		order int
-		sigs  []*signature
-	}
-	var all []found
-	for _, e := range s.entries {
-		order, sigs, err := e.signatures()
-		if err != nil {
-			return nil, err
-		}
-		if len(sigs) > 0 {
-			all = append(all, found{e, order, sigs})
-		}
-	}
-	slices.SortFunc(all, func(a, b found) int {
-		return cmp.Or(cmp.Compare(a.order, b.order), strings.Compare(a.entry.name, b.entry.name))
-	})
-	d := &detector{}
-	slots := map[string]int{}
-	var paths []json.Path
-	var sigs []*signature
-	var texts []string
-	for i, f := range all {
-		d.packs = append(d.packs, f.entry)
-		for _, orig := range f.sigs {
-			sg := *orig // the slots of the JSON tests belong to this Set
-			sg.json = slices.Clone(orig.json)
-			for k := range sg.json {
-				t := &sg.json[k]
-				slot, ok := slots[t.path]
-				if !ok {
-					slot = len(paths)
-					slots[t.path] = slot
-					paths = append(paths, json.Path{Path: t.path, Slot: slot})
-				}
-				t.slot = slot
-			}
-			for _, list := range [][][]byte{sg.contains, sg.any, sg.not} {
-				for _, t := range list {
-					texts = append(texts, string(t))
-				}
-			}
-			sigs = append(sigs, &sg)
-			c := candidate{sig: &sg, pack: i, lead: -1}
-			for _, t := range sg.json {
-				if !t.absent {
-					c.lead = t.slot
-					break
-				}
-			}
-			if len(sg.cefPairs) == 1 && !strings.HasSuffix(sg.cefPairs[0].vendor, "*") {
-				c.vendor = sg.cefPairs[0].vendor
-			}
-			for cl := classText; cl <= classXML; cl++ {
-				// Texts alone tell nothing about a CEF or LEEF event or a JSON object: their
-				// values may hold anything.
-				if sg.class == cl || sg.class == classAny && (cl == classText || cl == classXML || cl == classJSON && sg.beginsJSON()) {
-					d.byClass[cl] = append(d.byClass[cl], c)
-				}
-			}
-		}
-	}
-	d.literals = newLiterals(texts)
-	for _, sg := range sigs {
-		for _, list := range [][][]byte{sg.contains, sg.any, sg.not} {
-			for _, t := range list {
-				id, ok := d.literals.ids[string(t)]
-				if !ok {
-					id = -1
-				}
-				sg.ids = append(sg.ids, id)
-			}
-		}
-	}
-	t, err := json.New(paths)
-	if err != nil {
-		return nil, fmt.Errorf("pack: detection: %w", err)
-	}
-	d.tree = t
-	return d, nil
-}
-
-// find returns the number of the pack for the message in v, or -1.
-func (d *detector) find(v *view) int {
-	list := d.byClass[v.class]
-	if v.class == classJSON && len(list) > 0 {
-		v.readJSON()
-	}
-	for i := range list {
-		c := &list[i]
-		switch {
-		case c.lead >= 0 && (!v.jsonOK || v.frame.Slots[c.lead].IsZero()):
-			continue // cheap, and true of nearly all
-		case c.vendor != "" && (!v.readHeader() || string(v.vendor) != c.vendor):
-			continue
-		}
-		if c.sig.matches(v) {
-			return c.pack
-		}
-	}
-	return -1
-}
-
 // Auto returns a Parser that finds the pack of each message by its bytes. A source's
 // Hint (parse.Origin) that names a pack is followed. A message that no pack
 // recognises is UNKNOWN_FORMAT: nothing is guessed. The answer for a message depends on
@@ -380,18 +252,13 @@ func (a *Auto) Parse(m *parse.Message, out *parse.Events[parse.Record]) error {
 	}
 	s := a.states[i]
 	if a.view.headerRead {
-		s.syslogDone, s.syslogHeader = true, a.view.header
+		s.syslogDone, s.syslogHeader = true, &a.view.header
 	}
 	return p.parse(s, a.opts, m, out)
 }
 
 // Detect returns the number of the pack that recognises m, or -1.
 func (a *Auto) Detect(m *parse.Message) int {
-	if a.view.reader == nil {
-		a.view.reader, a.view.slots = a.detector.tree.Reader(), a.detector.tree.Slots()
-		a.view.literals = a.detector.literals
-		a.view.bits = make([]uint64, (len(a.detector.literals.ids)+63)/64)
-	}
 	a.clock.set(&a.view.parser.Time, &a.opts, m)
 	a.view.reset(m.Raw)
 	return a.detector.find(&a.view)

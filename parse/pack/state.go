@@ -44,7 +44,7 @@ type state struct {
 	clock    clock
 	// What detection read already, so that the pack need not read it again.
 	syslogDone   bool
-	syslogHeader syslog.Message
+	syslogHeader *syslog.Message // of the raw message, if syslogDone
 	zoneText     map[*time.Location]string
 	labels       []labelSlots // those that the event has, once labelsDone is set
 	labelsDone   bool

@@ -1,0 +1,578 @@
+package pack
+
+import (
+	"bytes"
+	"cmp"
+	"fmt"
+	"math/bits"
+	"regexp"
+	"regexp/syntax"
+	"slices"
+	"strings"
+
+	"github.com/penstock-dev/penstock/parse/kernel/json"
+)
+
+// detector chooses the pack of a message: the one whose signature stands first of those
+// that hold. What a message begins with, its program, its members or its vendor leave a few
+// of them, so that the cost does not grow with the number of packs. It is constant.
+type detector struct {
+	packs []*entry // in the order in which they are tried
+
+	text textIndex
+	json jsonIndex
+	xml  textIndex
+	cef  vendorIndex
+	leef vendorIndex
+}
+
+// candidate is a signature that can hold for messages of a class.
+type candidate struct {
+	sig   *signature
+	pack  int
+	order int
+	// anchored: the signature tells how the message begins or which program wrote it. Among
+	// candidates of equal order these come first: what a message holds may be a value.
+	anchored bool
+	keyed    bool // it needs one of the windows, which are searched for when it is due
+}
+
+func (s *Set) detect() (*detector, error) {
+	s.once.Do(func() { s.detector, s.err = s.newDetector() })
+	return s.detector, s.err
+}
+
+func (s *Set) newDetector() (*detector, error) {
+	type found struct {
+		entry *entry
+		order int
+		sigs  []*signature
+	}
+	var all []found
+	for _, e := range s.entries {
+		order, sigs, err := e.signatures()
+		if err != nil {
+			return nil, err
+		}
+		if len(sigs) > 0 {
+			all = append(all, found{e, order, sigs})
+		}
+	}
+	slices.SortFunc(all, func(a, b found) int {
+		return cmp.Or(cmp.Compare(a.order, b.order), strings.Compare(a.entry.name, b.entry.name))
+	})
+	d := &detector{}
+	var text, objects, xml, cef, leef []candidate
+	for i, f := range all {
+		d.packs = append(d.packs, f.entry)
+		for _, sg := range f.sigs {
+			c := candidate{sig: sg, pack: i, order: f.order}
+			if sg.sure {
+				c.order = sureOrder
+			}
+			switch sg.class {
+			case classJSON:
+				objects = append(objects, c)
+			case classXML:
+				xml = append(xml, c)
+			case classCEF:
+				cef = append(cef, c)
+			case classLEEF:
+				leef = append(leef, c)
+			default:
+				// Texts alone tell nothing about a CEF or LEEF event or a JSON object:
+				// their values may hold anything.
+				text = append(text, c)
+				begins := sg.begins()
+				if len(begins) == 0 && len(sg.contains)+len(sg.any)+len(sg.regex)+len(sg.raw)+len(sg.rawRegex) == 0 {
+					xml = append(xml, c) // the program or the header alone decide
+				}
+				if len(begins) > 0 && begins[0].size() <= 8 {
+					if begins[0].has('<') {
+						xml = append(xml, c)
+					}
+					if begins[0].has('{') || begins[0].has('[') {
+						objects = append(objects, c)
+					}
+				}
+			}
+		}
+	}
+	d.text.init(text)
+	d.xml.init(xml)
+	d.cef.init(cef)
+	d.leef.init(leef)
+	if err := d.json.init(objects); err != nil {
+		return nil, fmt.Errorf("pack: detection: %w", err)
+	}
+	return d, nil
+}
+
+// find returns the number of the pack for the message in v, or -1.
+func (d *detector) find(v *view) int {
+	switch v.class {
+	case classJSON:
+		return d.json.find(v)
+	case classXML:
+		return d.xml.find(v)
+	case classCEF:
+		return d.cef.find(v)
+	case classLEEF:
+		return d.leef.find(v)
+	}
+	return d.text.find(v)
+}
+
+// sureOrder is that of signatures that are sure, which are tried before all others.
+const sureOrder = -1 << 31
+
+// textIndex finds the signature of a text.
+type textIndex struct {
+	candidates []candidate // in the order in which they are tried
+	words      int         // of a bitset of them
+	header     [4]bitset   // by view.headerKind
+	payload    *positions
+	raw        *positions
+	app        apps
+	without    [len(marks)]bitset // by mark: the candidates that do not need it in the payload
+	windows    *windows
+	unkeyed    bitset // candidates that need none of the windows
+}
+
+func (t *textIndex) init(list []candidate) {
+	for i := range list {
+		list[i].anchored = list[i].sig.anchored()
+	}
+	slices.SortStableFunc(list, func(a, b candidate) int {
+		if a.order == b.order && a.anchored != b.anchored {
+			if a.anchored {
+				return -1
+			}
+			return 1
+		}
+		return cmp.Compare(a.order, b.order) // those of equal order are in that of the packs
+	})
+	t.candidates, t.words = list, (len(list)+63)/64
+	for kind := range t.header {
+		t.header[kind] = make(bitset, t.words)
+		for i, c := range list {
+			if headerIs(c.sig.header, kind) {
+				t.header[kind].set(i)
+			}
+		}
+	}
+	t.payload = newPositions(t.words, len(list), func(i int) []byteSet { return list[i].sig.begins() })
+	t.raw = newPositions(t.words, len(list), func(i int) []byteSet { return longest(list[i].sig.rawRegex) })
+	t.app = newApps(t.words, list)
+
+	for k, mark := range []byte(marks) {
+		t.without[k] = make(bitset, t.words)
+		for i, c := range list {
+			if !c.sig.needsMark(mark) {
+				t.without[k].set(i)
+			}
+		}
+	}
+	t.windows = newWindows()
+	t.unkeyed = make(bitset, t.words)
+	for i := range list {
+		t.unkeyed.set(i)
+		if list[i].sig.sure || list[i].anchored && told(list[i].sig.begins()) >= 16 {
+			continue // rarely left by the positions
+		}
+		var key []string
+		for _, g := range list[i].sig.texts() {
+			if shortest(g) >= windowLen && rarer(g, key) {
+				key = g
+			}
+		}
+		added := len(key) > 0
+		for _, w := range key {
+			added = added && t.windows.add(w, t.words, i)
+		}
+		if added {
+			list[i].keyed = true
+			t.unkeyed[i>>6] &^= 1 << (i & 63)
+		}
+	}
+}
+
+func (t *textIndex) find(v *view) int {
+	if len(v.live) < t.words {
+		v.live, v.mask = make(bitset, t.words), make(bitset, t.words)
+	}
+	live := v.live[:t.words]
+	copy(live, t.header[v.headerKind()])
+	t.app.narrow(live, v.mask[:t.words], v.app)
+	t.payload.narrow(live, v.payload)
+	t.raw.narrow(live, v.raw)
+	marked, narrowed := false, false
+	for w := range live {
+		for live[w] != 0 {
+			bit := live[w] & -live[w]
+			c := &t.candidates[w<<6+bits.TrailingZeros64(bit)]
+			if !marked && !c.sig.sure {
+				marked = true
+				for k := range t.without {
+					if bytes.IndexByte(v.payload, marks[k]) < 0 {
+						for n, m := range t.without[k] {
+							live[n] &= m
+						}
+					}
+				}
+				continue
+			}
+			if c.keyed && !narrowed && !c.anchored {
+				// One pass over the text for all texts of all signatures.
+				narrowed = true
+				mask := v.mask[:t.words]
+				copy(mask, t.unkeyed)
+				t.windows.find(v.raw, mask) // the payload and what stands before it
+				for k := w; k < len(live); k++ {
+					live[k] &= mask[k]
+				}
+				continue
+			}
+			live[w] &^= bit
+			if c.sig.matches(v) {
+				return c.pack
+			}
+		}
+	}
+	return -1
+}
+
+// marks are bytes that many texts do without and many signatures need.
+const marks = `="%_[|<(#,`
+
+// needsMark reports whether every payload that the signature recognises holds the byte.
+func (sg *signature) needsMark(mark byte) bool {
+	for _, group := range [][][]byte{sg.any, sg.need, sg.prefixes} {
+		if len(group) > 0 && !slices.ContainsFunc(group, func(w []byte) bool { return bytes.IndexByte(w, mark) < 0 }) {
+			return true
+		}
+	}
+	return slices.ContainsFunc(sg.contains, func(w []byte) bool { return bytes.IndexByte(w, mark) >= 0 }) ||
+		sg.sep == mark && sg.commas[0] > 0
+}
+
+// apps narrows candidates by the name of the program in the syslog header.
+type apps struct {
+	exact map[string]bitset
+	stars [256][]appStar // by first byte
+	none  bitset         // those that any program will do for
+}
+
+type appStar struct {
+	prefix string
+	sets   bitset
+}
+
+func newApps(words int, list []candidate) apps {
+	a := apps{exact: map[string]bitset{}, none: make(bitset, words)}
+	for i, c := range list {
+		if len(c.sig.apps) == 0 {
+			a.none.set(i)
+		}
+		for _, name := range c.sig.apps {
+			prefix, star := strings.CutSuffix(name, "*")
+			switch {
+			case !star:
+				if a.exact[name] == nil {
+					a.exact[name] = make(bitset, words)
+				}
+				a.exact[name].set(i)
+			case prefix == "":
+				a.none.set(i)
+			default:
+				sets := make(bitset, words)
+				sets.set(i)
+				a.stars[prefix[0]] = append(a.stars[prefix[0]], appStar{prefix, sets})
+			}
+		}
+	}
+	return a
+}
+
+// narrow takes those out of live that want another program. mask is room.
+func (a *apps) narrow(live, mask bitset, app []byte) {
+	copy(mask, a.none)
+	if len(app) > 0 {
+		for k, m := range a.exact[string(app)] {
+			mask[k] |= m
+		}
+		for i := range a.stars[app[0]] {
+			if s := &a.stars[app[0]][i]; len(app) >= len(s.prefix) && string(app[:len(s.prefix)]) == s.prefix {
+				for k, m := range s.sets {
+					mask[k] |= m
+				}
+			}
+		}
+	}
+	for k, m := range mask {
+		live[k] &= m
+	}
+}
+
+// vendorIndex finds the signature of a CEF or LEEF event.
+type vendorIndex struct {
+	candidates []candidate
+	byVendor   map[string][]int // candidates that can have the vendor
+	others     []int            // those that can have any vendor that byVendor does not know
+	broken     []int            // those that take an event without a readable header
+}
+
+func (x *vendorIndex) init(list []candidate) {
+	slices.SortStableFunc(list, func(a, b candidate) int { return cmp.Compare(a.order, b.order) })
+	x.candidates, x.byVendor = list, map[string][]int{}
+	for _, c := range list {
+		for _, p := range c.sig.cefPairs {
+			if p.vendor != "" && !strings.HasSuffix(p.vendor, "*") {
+				x.byVendor[p.vendor] = nil
+			}
+		}
+	}
+	for i, c := range list {
+		if c.sig.anyVendor {
+			x.broken = append(x.broken, i)
+		}
+		open := slices.ContainsFunc(c.sig.cefPairs, func(p vendorProduct) bool {
+			return p.vendor == "" || strings.HasSuffix(p.vendor, "*")
+		})
+		if open || len(c.sig.cefPairs) == 0 {
+			x.others = append(x.others, i)
+		}
+		for vendor, numbers := range x.byVendor {
+			if len(c.sig.cefPairs) == 0 || slices.ContainsFunc(c.sig.cefPairs, func(p vendorProduct) bool {
+				return p.vendor == "" || starMatch(p.vendor, []byte(vendor))
+			}) {
+				x.byVendor[vendor] = append(numbers, i)
+			}
+		}
+	}
+}
+
+func (x *vendorIndex) find(v *view) int {
+	list := x.broken
+	if v.readHeader() {
+		known := false
+		if list, known = x.byVendor[string(v.vendor)]; !known {
+			list = x.others
+		}
+	}
+	for _, i := range list {
+		if x.candidates[i].sig.matches(v) {
+			return x.candidates[i].pack
+		}
+	}
+	return -1
+}
+
+// jsonIndex finds the signature of a JSON object.
+type jsonIndex struct {
+	candidates []candidate
+	words      int
+	tree       *json.Tree
+	slots      int
+	byMember   [][]int32 // by slot: the candidates that are possible with that member
+	always     [2]bitset // those that need none, for objects and for arrays
+	// By slot: the signatures that are sure of one of which nothing but members is wanted.
+	// The first one that holds, in the order of the text, ends the search for others.
+	sure [][]int32
+}
+
+func (x *jsonIndex) init(list []candidate) error {
+	slices.SortStableFunc(list, func(a, b candidate) int { return cmp.Compare(a.order, b.order) })
+	x.candidates, x.words = list, (len(list)+63)/64
+	slots := map[string]int{}
+	var paths []json.Path
+	var wanted []int // by slot: how many want the member
+	for i := range list {
+		sg := *list[i].sig // the slots of the tests belong to this Set
+		sg.json = slices.Clone(sg.json)
+		list[i].sig = &sg
+		for k := range sg.json {
+			test := &sg.json[k]
+			slot, ok := slots[test.path]
+			if !ok {
+				slot = len(paths)
+				slots[test.path] = slot
+				paths = append(paths, json.Path{Path: test.path, Slot: slot})
+				wanted = append(wanted, 0)
+			}
+			test.slot = slot
+			if !test.absent {
+				wanted[slot]++
+			}
+		}
+	}
+	x.slots, x.byMember = len(paths), make([][]int32, len(paths))
+	x.always = [2]bitset{make(bitset, x.words), make(bitset, x.words)}
+	x.sure = make([][]int32, len(paths))
+	for i, c := range list {
+		if c.sig.sure && c.sig.membersOnly() {
+			for _, test := range c.sig.json {
+				x.sure[test.slot] = append(x.sure[test.slot], int32(i))
+			}
+		}
+		lead := -1
+		for _, test := range c.sig.json {
+			if !test.absent && (lead < 0 || wanted[test.slot] < wanted[lead]) {
+				lead = test.slot
+			}
+		}
+		if lead < 0 {
+			begins := c.sig.begins()
+			for k, b := range []byte("{[") {
+				if len(begins) == 0 || begins[0].has(b) {
+					x.always[k].set(i)
+				}
+			}
+			continue
+		}
+		x.byMember[lead] = append(x.byMember[lead], int32(i))
+	}
+	var err error
+	x.tree, err = json.New(paths)
+	return err
+}
+
+func (x *jsonIndex) find(v *view) int {
+	if v.peeker == nil {
+		v.peeker = x.tree.Peeker()
+		v.peeker.Watch = func(f *json.Found) bool { return x.watch(v, f) }
+		v.members = make([]member, x.slots)
+		v.possible = make(bitset, x.words)
+	}
+	v.hit = -1
+	v.readMembers()
+	if v.hit >= 0 {
+		return x.candidates[v.hit].pack
+	}
+	live := v.possible
+	array := 0
+	if len(v.payload) > 0 && v.payload[0] == '[' {
+		array = 1
+	}
+	copy(live, x.always[array])
+	if v.isObject {
+		for i := range v.found {
+			for _, n := range x.byMember[v.found[i].Slot] {
+				live.set(int(n))
+			}
+		}
+	}
+	for w := range live {
+		for ; live[w] != 0; live[w] &= live[w] - 1 {
+			c := &x.candidates[w<<6+bits.TrailingZeros64(live[w])]
+			if c.sig.matches(v) {
+				return c.pack
+			}
+		}
+	}
+	return -1
+}
+
+// watch is told of each member as it is found.
+func (x *jsonIndex) watch(v *view, f *json.Found) bool {
+	v.note(f)
+	for _, i := range x.sure[f.Slot] {
+		tests := x.candidates[i].sig.json
+		// Most wait for members that are still to come: the last one is looked for first.
+		k := len(tests) - 1
+		for k >= 0 && tests[k].holds(v) {
+			k--
+		}
+		if k < 0 {
+			v.hit = int(i)
+			return true
+		}
+	}
+	return false
+}
+
+// membersOnly reports whether the signature asks for nothing but members that are there.
+func (sg *signature) membersOnly() bool {
+	return len(sg.json) > 0 && len(sg.prefixes)+len(sg.contains)+len(sg.any)+len(sg.raw)+len(sg.not)+len(sg.apps)+
+		len(sg.regex)+len(sg.rawRegex)+len(sg.columns)+sg.pairs == 0 && sg.header == "" &&
+		!slices.ContainsFunc(sg.json, func(t jsonTest) bool { return t.absent })
+}
+
+// headerIs reports whether a signature's header allows a kind that view.headerKind gave.
+func headerIs(header string, kind int) bool {
+	switch header {
+	case "any":
+		return kind != headerNone
+	case "none":
+		return kind == headerNone
+	case "bare":
+		return kind == headerBare
+	case "rfc5424":
+		return kind == header5424
+	case "rfc3164":
+		return kind == headerBare || kind == header3164
+	}
+	return true
+}
+
+// anchored reports whether the signature says how a text begins or who wrote it.
+func (sg *signature) anchored() bool {
+	if len(sg.prefixes) > 0 || len(sg.apps) > 0 || len(sg.columns) > 0 {
+		return true
+	}
+	few := func(sets []byteSet) bool { return len(sets) > 0 && sets[0].size() <= 64 }
+	return few(longest(sg.regex)) || few(longest(sg.rawRegex))
+}
+
+// begins is what can stand at the first places of the signature's payloads.
+func (sg *signature) begins() []byteSet {
+	sets := longest(sg.regex)
+	var starts []byteSet
+	for i, p := range sg.prefixes {
+		one := make([]byteSet, len(p))
+		for k, c := range p {
+			one[k].add(c)
+		}
+		if i == 0 {
+			starts = one
+		} else {
+			starts = either(starts, one)
+		}
+	}
+	if len(starts) > 0 && (len(sets) == 0 || starts[0].size() <= sets[0].size()) {
+		return starts
+	}
+	return sets
+}
+
+// longest is what is known of the beginnings of texts that all of the expressions match.
+func longest(list []*regexp.Regexp) []byteSet {
+	var best []byteSet
+	for _, re := range list {
+		if parsed, err := syntax.Parse(re.String(), syntax.Perl); err == nil {
+			if sets := beginnings(parsed); len(sets) > len(best) {
+				best = sets
+			}
+		}
+	}
+	return best
+}
+
+// texts are groups of texts; a message that the signature recognises holds, with its header,
+// one of each.
+func (sg *signature) texts() [][]string {
+	var out [][]string
+	for _, w := range sg.contains {
+		out = append(out, []string{string(w)})
+	}
+	for _, group := range [][][]byte{sg.any, sg.need, sg.rawNeed} {
+		var g []string
+		for _, w := range group {
+			g = append(g, string(w))
+		}
+		if g != nil {
+			out = append(out, g)
+		}
+	}
+	return out
+}

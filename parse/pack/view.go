@@ -1,0 +1,195 @@
+package pack
+
+import (
+	"bytes"
+
+	"github.com/penstock-dev/penstock/parse/kernel/cef"
+	"github.com/penstock-dev/penstock/parse/kernel/json"
+	"github.com/penstock-dev/penstock/parse/kernel/leef"
+	"github.com/penstock-dev/penstock/parse/kernel/syslog"
+)
+
+// view is a message as detection sees it: each part is worked out at most once.
+type view struct {
+	raw    []byte
+	header syslog.Message
+	parser syslog.Parser
+	app    []byte // of the header, or of a relayed one behind it
+	at     int    // where a CEF or LEEF header begins
+	// headerRead: header is what the syslog layer would read of the raw message.
+	headerRead bool
+
+	payload []byte
+	class   class
+
+	live, mask bitset // candidates of textIndex
+
+	// What jsonIndex works with: the members that signatures ask for.
+	peeker   *json.Peeker
+	found    []json.Found
+	members  []member // by slot
+	visit    uint32   // of members
+	isObject bool
+	hit      int // the candidate that ended the search, or -1
+	possible bitset
+
+	headerDone      bool
+	vendor, product []byte
+	lower           []byte
+}
+
+func (v *view) reset(raw []byte) {
+	v.raw, v.isObject, v.headerDone, v.headerRead = raw, false, false, false
+	v.app = nil
+	p := trimSpaceAndBOM(raw)
+	if len(p) > 0 && (p[0] == '{' || p[0] == '[') && looksJSON(p) {
+		v.payload, v.class, v.header = p, classJSON, syslog.Message{}
+		return
+	}
+	if looksXML(p) {
+		v.payload, v.class, v.header = p, classXML, syslog.Message{}
+		return
+	}
+	if err := v.parser.Parse(p, &v.header); err != nil {
+		v.header = syslog.Message{}
+	} else {
+		v.headerRead = len(p) == len(raw)
+	}
+	v.payload = p
+	if v.header.HeaderLen > 0 {
+		v.payload, v.app = v.header.Payload, v.header.AppName
+		var inner syslog.Message
+		if len(v.payload) > 0 && v.payload[0] == '<' && v.parser.Relayed(&v.header, &inner) && inner.HasPriority {
+			v.payload, v.app = inner.Payload, inner.AppName
+		}
+		v.payload = bytes.TrimLeft(v.payload, " ")
+	}
+	v.class = classText
+	switch b := v.payload; {
+	case len(b) == 0:
+	case b[0] == '{':
+		v.class = classJSON
+	case looksXML(b):
+		v.class = classXML
+	case bytes.HasPrefix(b, []byte("@cee:")):
+		v.class, v.payload = classJSON, bytes.TrimLeft(b[5:], " ")
+	}
+	if v.class != classText {
+		return
+	}
+	if v.at = cef.Find(raw); v.at >= 0 {
+		v.class = classCEF
+	} else if v.at = leef.Find(raw); v.at >= 0 {
+		v.class = classLEEF
+	}
+}
+
+// looksXML tells an element, a declaration or a comment from a text that begins with an
+// angle bracket, as a syslog priority does.
+func looksXML(p []byte) bool {
+	if len(p) < 2 || p[0] != '<' {
+		return false
+	}
+	c := p[1] | 0x20
+	return c >= 'a' && c <= 'z' || p[1] == '_' || p[1] == '?' || p[1] == '!'
+}
+
+// looksJSON tells a JSON array from a text that begins with a bracket.
+func looksJSON(p []byte) bool {
+	q := bytes.TrimLeft(p[1:], " \t\r\n")
+	if len(q) == 0 {
+		return false
+	}
+	if p[0] == '{' {
+		return q[0] == '"' || q[0] == '}'
+	}
+	return q[0] == '{' || q[0] == ']'
+}
+
+// member is the member of a slot, if it was found at this visit.
+type member struct {
+	visit uint32
+	found json.Found
+}
+
+// readMembers finds the members that signatures ask for. An array is judged by its first
+// element.
+func (v *view) readMembers() {
+	data := v.payload
+	if len(data) > 0 && data[0] == '[' {
+		data = bytes.TrimLeft(data[1:], " \t\r\n")
+	}
+	if v.visit++; v.visit == 0 { // after four thousand million messages
+		clear(v.members)
+		v.visit = 1
+	}
+	v.found, v.isObject = v.peeker.Peek(data)
+}
+
+// note is told of each member as it is found.
+func (v *view) note(f *json.Found) {
+	if m := &v.members[f.Slot]; m.visit != v.visit {
+		m.visit, m.found = v.visit, *f
+	}
+}
+
+// member returns the member of a slot, or nil.
+func (v *view) member(slot int) *json.Found {
+	if m := &v.members[slot]; m.visit == v.visit {
+		return &m.found
+	}
+	return nil
+}
+
+// The kinds of syslog header that a message can have.
+const (
+	headerNone = iota
+	headerBare // without a priority
+	header3164
+	header5424
+)
+
+func (v *view) headerKind() int {
+	switch {
+	case v.header.HeaderLen == 0:
+		return headerNone
+	case v.header.Version > 0:
+		return header5424
+	case !v.header.HasPriority:
+		return headerBare
+	}
+	return header3164
+}
+
+// readHeader reads vendor and product of CEF and LEEF.
+func (v *view) readHeader() bool {
+	if v.headerDone {
+		return v.vendor != nil
+	}
+	v.headerDone, v.vendor, v.product = true, nil, nil
+	switch v.class {
+	case classCEF:
+		var h cef.Header
+		if _, err := cef.ParseHeader(v.raw[v.at:], &h); err != nil {
+			return false
+		}
+		v.setVendor(h.Vendor.Bytes(), h.Product.Bytes())
+	case classLEEF:
+		var h leef.Header
+		if _, err := leef.ParseHeader(v.raw[v.at:], &h); err != nil {
+			return false
+		}
+		v.setVendor(h.Vendor.Bytes(), h.Product.Bytes())
+	}
+	return v.vendor != nil
+}
+
+func (v *view) setVendor(vendor, product []byte) {
+	v.lower = append(append(v.lower[:0], vendor...), product...)
+	for i, c := range v.lower {
+		if c >= 'A' && c <= 'Z' {
+			v.lower[i] = c + 'a' - 'A'
+		}
+	}
+	v.vendor, v.product = v.lower[:len(vendor):len(vendor)], v.lower[len(vendor):]
+}
