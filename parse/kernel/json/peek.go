@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"math/bits"
 
+	"github.com/penstock-dev/penstock/internal/scan"
 	"github.com/penstock-dev/penstock/parse"
 )
 
@@ -33,8 +34,7 @@ func (f *Found) Plain(dst []byte) []byte {
 // checks it. Its time and memory are linear in the text. One goroutine uses it.
 type Peeker struct {
 	tree  *Tree
-	order []order  // by node, as in Reader
-	seen  []uint64 // by entry
+	order []order // by node, as in Reader
 	visit uint64
 	found []Found
 	key   []byte
@@ -46,8 +46,7 @@ type Peeker struct {
 
 // Peeker returns a Peeker for one worker.
 func (t *Tree) Peeker() *Peeker {
-	r := t.Reader()
-	return &Peeker{tree: t, order: r.order, seen: r.seen}
+	return &Peeker{tree: t, order: t.Reader().order}
 }
 
 // Peek returns what it finds of the object that data begins with, white space aside, in
@@ -68,22 +67,20 @@ func (p *Peeker) Peek(data []byte) ([]Found, bool) {
 func (p *Peeker) object(data []byte, i int, n *node) int {
 	p.visit++
 	var (
-		visit   = p.visit
-		o       = &p.order[n.id]
-		entries = o.entries
-		next    = o.next
-		prev    = int32(0)
+		visit = p.visit
+		o     = &p.order[n.id]
+		prev  = &o.start
 	)
 	i, _ = space(data, i)
 	if i < len(data) && data[i] == '}' {
 		return i + 1
 	}
 	for i < len(data) {
-		at := next[prev]
-		e := &entries[at]
-		if q := len(e.quoted); len(data)-i >= e.need && (load64(data, i)^e.first)&e.mask == 0 &&
-			(q <= 8 || load64(data, i+q-8) == e.last &&
-				(q <= 16 || string(data[i+8:i+q-8]) == string(e.quoted[8:q-8]))) {
+		e := prev.next
+		if q := e.length; len(data)-i >= e.need && (scan.Load64(data, i)^e.first)&e.mask == 0 &&
+			(q <= 8 || scan.Load64(data, i+q-8) == e.last &&
+				(q <= 16 || scan.Load64(data, i+8) == e.second &&
+					(q <= 24 || string(data[i+16:i+q-8]) == string(e.quoted[16:q-8])))) {
 			i += q
 		} else {
 			if data[i] != '"' {
@@ -99,23 +96,22 @@ func (p *Peeker) object(data []byte, i int, n *node) int {
 				p.key, _ = appendUnescaped(p.key[:0], key, saw)
 				key = p.key
 			}
-			at = o.find(n, key, saw)
-			next[prev] = at
-			e = &entries[at]
+			e = o.find(n, key, saw)
+			prev.next = e
 			if i, _ = space(data, end+1); i >= len(data) || data[i] != ':' {
 				return -1
 			}
 			i++
 		}
-		prev = at + 1
+		prev = e
 		if i < len(data) && data[i] <= ' ' {
 			i, _ = space(data, i)
 		}
-		if e.id < 0 || p.seen[e.id] == visit {
+		if e.id < 0 || e.seen == visit {
 			i = skipValue(data, i)
 		} else {
-			p.seen[e.id] = visit
-			i = p.value(data, i, e)
+			e.seen = visit
+			i = p.value(data, i, &e.entry)
 		}
 		if i < 0 {
 			return -1
@@ -260,7 +256,7 @@ func skipValue(data []byte, i int) int {
 func stringEnd(data []byte, from int) int {
 	for i := from; ; i++ {
 		if i+8 <= len(data) {
-			w := load64(data, i) ^ 0x22*ones
+			w := scan.Load64(data, i) ^ 0x22*ones
 			if m := (w - ones) &^ w & highs; m != 0 {
 				i += bits.TrailingZeros64(m) >> 3
 				goto found
