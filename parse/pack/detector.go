@@ -84,13 +84,15 @@ func (s *Set) newDetector() (*detector, error) {
 				// their values may hold anything.
 				text = append(text, c)
 				begins := sg.begins()
-				if len(begins) == 0 && len(sg.contains)+len(sg.any)+len(sg.regex)+len(sg.raw)+len(sg.rawRegex) == 0 {
+				switch {
+				case sg.needsMark('<'):
+					xml = append(xml, c) // it speaks of elements
+				case len(begins) > 0 && begins[0].size() <= 8 && begins[0].has('<'):
+					xml = append(xml, c)
+				case len(begins) == 0 && len(sg.contains)+len(sg.any)+len(sg.regex)+len(sg.raw)+len(sg.rawRegex) == 0:
 					xml = append(xml, c) // the program or the header alone decide
 				}
 				if len(begins) > 0 && begins[0].size() <= 8 {
-					if begins[0].has('<') {
-						xml = append(xml, c)
-					}
 					if begins[0].has('{') || begins[0].has('[') {
 						objects = append(objects, c)
 					}
