@@ -1,7 +1,10 @@
 package pack
 
 import (
+	"math"
+
 	"github.com/penstock-dev/penstock/errcat"
+	"github.com/penstock-dev/penstock/internal/scan"
 	"github.com/penstock-dev/penstock/normalize"
 	"github.com/penstock-dev/penstock/normalize/ecs"
 	"github.com/penstock-dev/penstock/parse"
@@ -95,11 +98,17 @@ func (s *state) assignAll(ops []op) bool {
 				s.copySlot(o.assign)
 				continue
 			}
-			s.rec.Set(o.key, *v)
+			s.rec.SetFrom(o.key, v)
 			if s.keep && !o.assign.kept {
 				s.consume(int(o.slot))
 			}
 		case o.assign.plain:
+			if k == parse.KindString && s.readSlot(o, v.Bytes()) {
+				if s.keep && !o.assign.kept {
+					s.consume(int(o.slot))
+				}
+				continue
+			}
 			s.copySlot(o.assign)
 		default:
 			if s.assign(o.assign); s.fail != nil {
@@ -107,6 +116,33 @@ func (s *state) assignAll(ops []op) bool {
 			}
 		}
 	}
+	return true
+}
+
+// readSlot stores the number or address that text is if that needs nothing of what
+// Coerce knows besides. It reports whether it did.
+func (s *state) readSlot(o *op, text []byte) bool {
+	var w parse.Value
+	switch o.takes {
+	case parse.KindInt:
+		n, ok := scan.ParseUint(text)
+		if !ok || text[0] == '0' && len(text) > 1 || n > math.MaxInt64 || o.most != 0 && n > o.most {
+			return false
+		}
+		w = parse.IntText(int64(n), text)
+	case parse.KindIP:
+		n, ok := scan.ParseIPv4(text)
+		if !ok {
+			return false
+		}
+		w = parse.IPv4Value(n, text)
+	default:
+		return false
+	}
+	if s.pack.nullText(text) {
+		return false
+	}
+	s.rec.SetFrom(o.key, &w)
 	return true
 }
 
@@ -169,7 +205,7 @@ func (s *state) store(a *assign, v parse.Value) {
 	}
 	key := *a.key.ref
 	if v.Kind() == a.takes && a.mode == modeSet && (a.most == 0 || uint64(v.Int()) <= a.most) {
-		s.rec.Set(key, v)
+		s.rec.SetFrom(key, &v)
 		s.markConsumed()
 		return
 	}

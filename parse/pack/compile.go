@@ -95,11 +95,17 @@ func (c *compiler) reference(y *yaml.Node, n *node) (int, error) {
 	return c.slot(n.text), nil
 }
 
-// field returns where the key of a field will be.
-func (c *compiler) fieldRef(y *yaml.Node, name string, at int) (*parse.Key, error) {
+// fieldName is the full name of a field.
+func fieldName(name string) string {
 	if name == "timestamp" {
-		name = "@timestamp"
+		return "@timestamp"
 	}
+	return name
+}
+
+// fieldRef returns where the key of a field will be.
+func (c *compiler) fieldRef(y *yaml.Node, name string, at int) (*parse.Key, error) {
+	name = fieldName(name)
 	if k, ok := c.keys[name]; ok {
 		return k, nil
 	}

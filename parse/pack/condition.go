@@ -75,7 +75,7 @@ func (c *compiler) comparison(y *yaml.Node, n *node) (condFunc, error) {
 	r := n.args[1]
 	switch n.text {
 	case "in":
-		return c.inList(y, left, r)
+		return c.inList(y, n.args[0], left, r)
 	case "within":
 		return c.within(y, left, r)
 	case "matches":
@@ -100,7 +100,7 @@ func (c *compiler) comparison(y *yaml.Node, n *node) (condFunc, error) {
 		want := n.text == "=="
 		if r.kind == nodeString || r.kind == nodeNumber {
 			text := r.text
-			return func(s *state) bool {
+			slow := func(s *state) bool {
 				v := s.elements(left(s))
 				if v.Kind() == parse.KindList {
 					for _, e := range v.List() {
@@ -111,6 +111,16 @@ func (c *compiler) comparison(y *yaml.Node, n *node) (condFunc, error) {
 					return !want
 				}
 				return (string(s.text(v)) == text) == want
+			}
+			o, ok := c.operand(n.args[0])
+			if !ok || text == "" {
+				return slow, nil
+			}
+			return func(s *state) bool {
+				if b, ok := o.text(s); ok {
+					return (string(b) == text) == want
+				}
+				return slow(s)
 			}, nil
 		}
 		equal := func(s *state) bool {
@@ -147,11 +157,11 @@ func (c *compiler) comparison(y *yaml.Node, n *node) (condFunc, error) {
 			return a >= b
 		}, nil
 	case "contains":
-		return textTest(left, right, bytes.Contains), nil
+		return c.textTest(n, left, right, bytes.Contains), nil
 	case "startswith":
-		return textTest(left, right, bytes.HasPrefix), nil
+		return c.textTest(n, left, right, bytes.HasPrefix), nil
 	case "endswith":
-		return textTest(left, right, bytes.HasSuffix), nil
+		return c.textTest(n, left, right, bytes.HasSuffix), nil
 	}
 	return nil, c.at(y, n.at, "operator %q is not known", n.text)
 }
@@ -165,7 +175,65 @@ func (s *state) elements(v parse.Value) parse.Value {
 	return v
 }
 
-func textTest(left, right evalFunc, test func(a, b []byte) bool) condFunc {
+// operand is a slot or a field that a condition looks at in place.
+type operand struct {
+	slot  int
+	field *parse.Key // nil: the slot
+}
+
+func (c *compiler) operand(n *node) (operand, bool) {
+	switch n.kind {
+	case nodeName:
+		return operand{slot: c.slots[n.text]}, true
+	case nodeField:
+		k, ok := c.keys[fieldName(n.text)]
+		return operand{field: k}, ok
+	}
+	return operand{}, false
+}
+
+// text is the operand if it is absent, null or a text; ok is false for other kinds.
+func (o *operand) text(s *state) (b []byte, ok bool) {
+	var v *parse.Value
+	if o.field == nil {
+		v = &s.frame.Slots[o.slot]
+	} else if s.rec.Has(*o.field) {
+		v = s.rec.Ref(*o.field)
+	} else {
+		return nil, true
+	}
+	switch v.Kind() {
+	case parse.KindNone, parse.KindNull:
+		return nil, true
+	case parse.KindString:
+		b = v.Bytes()
+		if o.field == nil {
+			if s.pack.nullText(b) {
+				return nil, true
+			}
+			s.touch(o.slot)
+		}
+		return b, true
+	}
+	return nil, false
+}
+
+func (c *compiler) textTest(n *node, left, right evalFunc, test func(a, b []byte) bool) condFunc {
+	slow := slowTest(left, right, test)
+	o, ok := c.operand(n.args[0])
+	if r := n.args[1]; ok && r.kind == nodeString && r.text != "" {
+		text := []byte(r.text)
+		return func(s *state) bool {
+			if b, ok := o.text(s); ok {
+				return len(b) > 0 && test(b, text)
+			}
+			return slow(s)
+		}
+	}
+	return slow
+}
+
+func slowTest(left, right evalFunc, test func(a, b []byte) bool) condFunc {
 	return func(s *state) bool {
 		a, b := s.elements(left(s)), right(s)
 		if !present(a) || !present(b) {
@@ -183,7 +251,7 @@ func textTest(left, right evalFunc, test func(a, b []byte) bool) condFunc {
 	}
 }
 
-func (c *compiler) inList(y *yaml.Node, left evalFunc, r *node) (condFunc, error) {
+func (c *compiler) inList(y *yaml.Node, l *node, left evalFunc, r *node) (condFunc, error) {
 	if r.kind != nodeList {
 		right, err := c.value(y, r)
 		if err != nil {
@@ -200,13 +268,21 @@ func (c *compiler) inList(y *yaml.Node, left evalFunc, r *node) (condFunc, error
 		}, nil
 	}
 	set := make(map[string]bool, len(r.args))
+	var lengths uint64 // bit n: a text of n bytes, of 63 and more
 	for _, a := range r.args {
 		if a.kind != nodeString && a.kind != nodeNumber && a.kind != nodeBool {
 			return nil, c.at(y, a.at, "the list after \"in\" holds constants only; put %q in quotes", a.text)
 		}
 		set[a.text] = true
+		lengths |= 1 << min(len(a.text), 63)
 	}
+	o, direct := c.operand(l)
 	return func(s *state) bool {
+		if direct {
+			if b, ok := o.text(s); ok {
+				return len(b) > 0 && lengths>>min(len(b), 63)&1 != 0 && set[string(b)]
+			}
+		}
 		v := s.elements(left(s))
 		if v.Kind() == parse.KindList {
 			for _, e := range v.List() {
