@@ -1,0 +1,41 @@
+// Package api is a source that collects audit logs from the HTTP interfaces of cloud and
+// SaaS products.
+//
+//	okta, err := api.Builtin("okta.system")
+//	src, err := api.New(api.Options{
+//		Endpoints: []api.Endpoint{{
+//			Definition: okta,
+//			Params:     map[string]string{"domain": "example.okta.com"},
+//			Secrets:    api.Secrets{"token": api.SecretFile("/run/secrets/okta")},
+//		}},
+//		Checkpoint: "/var/lib/x/okta",
+//	})
+//
+// A [Definition] says in YAML how an interface is asked: the request, how it authenticates,
+// where in the answer the events are, how pages follow each other, and what is asked next
+// time. [Builtins] lists those that come with the package; [ParseDefinition] reads others.
+//
+// # Delivery
+//
+// At least once. The position (time window, cursor) of an endpoint is stored when every
+// event of the page has reached its end in every required sink, page after page; after a
+// crash or a failed sink the pages behind that position are fetched again. Events that a
+// window and its overlap return twice are left out by the identifier that the definition
+// names, as far as [Options.Remember] goes.
+//
+// Answers are read as a stream: an answer of any size takes the memory of its largest event.
+//
+// # Obeying and distrusting the server
+//
+// 429 and 503 and the rate limit headers are obeyed, other failures are tried again with
+// exponential backoff and full jitter; a rejected credential is asked for anew, at most once a
+// second. Redirects and the links to next pages must stay on the origin of the endpoint, and
+// no connection goes to a loopback, private or link-local address unless Options.AllowPrivate
+// says so: the check is on the address that is connected to. Secrets appear in no error and
+// no log.
+//
+// # Limits
+//
+// At most Options.Connections requests at once over all endpoints, which take turns;
+// Options.MaxPages pages in a row of one endpoint; Options.MaxEvent bytes an event.
+package api

@@ -1,0 +1,427 @@
+package api_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"runtime"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/penstock-dev/penstock/errcat"
+	"github.com/penstock-dev/penstock/ingest"
+	"github.com/penstock-dev/penstock/ingest/api"
+	"github.com/penstock-dev/penstock/ratelimit"
+)
+
+// until runs a source that polls for ever until it has n events, or the time is over.
+func (c *collected) until(src *api.Source, n int) {
+	c.t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	go func() {
+		for ctx.Err() == nil {
+			if got, _ := c.has(); got >= n {
+				time.Sleep(30 * time.Millisecond) // for what comes too much
+				cancel()
+			}
+			time.Sleep(2 * time.Millisecond)
+		}
+	}()
+	_ = c.collect(ctx, src) // with faults it reports them
+	if got, _ := c.has(); got != n {
+		c.t.Errorf("%d of %d events; %+v", got, n, src.Stats())
+	}
+}
+
+// Each way in which a page can fail, at each page: nothing is lost, and no page comes twice
+// that was stored.
+func TestPageFails(t *testing.T) {
+	faults := map[string]func(w http.ResponseWriter, r *http.Request){
+		"500": func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusInternalServerError) },
+		"429": func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Retry-After", "0")
+			w.WriteHeader(http.StatusTooManyRequests)
+		},
+		"401":      func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusUnauthorized) },
+		"bad JSON": func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, `{"value":[{"id":"event-0"`) },
+		"HTML":     func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, `<html>down for maintenance</html>`) },
+		"empty":    func(http.ResponseWriter, *http.Request) {},
+		"cut off": func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Length", "1000")
+			io.WriteString(w, `{"value":[`)
+		},
+		"deep": func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, strings.Repeat(`{"a":`, 1_000_000)) },
+		"other type": func(w http.ResponseWriter, _ *http.Request) {
+			io.WriteString(w, `{"value":`+strings.Repeat("[", 100_000))
+		},
+		"no response": func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) },
+	}
+	for name, fault := range faults {
+		for at := range 4 {
+			t.Run(fmt.Sprintf("%s %d", name, at), func(t *testing.T) {
+				t.Parallel()
+				p := newProduct(t, servers["azure.signinlogs"].handler)
+				p.server.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, 0)
+				n := 0
+				p.before = func(w http.ResponseWriter, r *http.Request) bool {
+					if !strings.Contains(r.URL.Path, "signIns") {
+						return false
+					}
+					n++
+					if n != at+1 {
+						return false
+					}
+					fault(w, r)
+					return true
+				}
+				o := p.options("azure.signinlogs")
+				o.Once, o.Endpoints[0].Interval = false, time.Hour
+				c := &collected{t: t, got: map[string]int{}}
+				src := p.source(o)
+				c.until(src, 10)
+				if s := src.Stats()[0]; s.Failures == 0 && name != "no response" { // that one HTTP asks again by itself
+					t.Errorf("no failure was counted: %+v", s)
+				}
+			})
+		}
+	}
+}
+
+// What a sink has not taken is fetched again.
+func TestSinkFails(t *testing.T) {
+	p := newProduct(t, servers["okta.system"].handler)
+	o := p.options("okta.system")
+	o.Once, o.Endpoints[0].Interval = false, time.Second
+	c := &collected{t: t, got: map[string]int{}, fail: 2}
+	src := p.source(o)
+	c.until(src, 10)
+	if s := src.Stats()[0]; s.Rewound == 0 {
+		t.Errorf("%+v", s)
+	}
+}
+
+// A source that is stopped anywhere goes on where everything was safe.
+func TestStopped(t *testing.T) {
+	p := newProduct(t, servers["slack.audit"].handler)
+	p.events = nil
+	for i := range 300 {
+		p.events = append(p.events, happened{fmt.Sprintf("event-%d", i), clock.Add(-time.Duration(3000-i) * time.Second)})
+	}
+	o := p.options("slack.audit")
+	c := &collected{t: t, got: map[string]int{}}
+	for i := range 10 {
+		ctx, cancel := context.WithTimeout(context.Background(), time.Duration(1+i)*2*time.Millisecond)
+		_ = c.collect(ctx, p.source(o))
+		cancel()
+	}
+	if err := c.collect(context.Background(), p.source(o)); err != nil {
+		t.Fatal(err)
+	}
+	if n, twice := c.has(); n != 300 || twice {
+		t.Errorf("%d of 300 events, twice: %v", n, twice)
+	}
+}
+
+func TestEndlessPaging(t *testing.T) {
+	for _, repeats := range []bool{true, false} {
+		n := 0
+		p := newProduct(t, servers["atlassian.audit"].handler)
+		p.before = func(w http.ResponseWriter, r *http.Request) bool {
+			n++
+			next := p.server.URL + r.URL.Path + "?x=same"
+			if !repeats {
+				next += fmt.Sprint(n)
+			}
+			fmt.Fprintf(w, `{"data":[],"links":{"next":%q}}`, next)
+			return true
+		}
+		o := p.options("atlassian.audit")
+		o.MaxPages = 20
+		c := &collected{t: t, got: map[string]int{}}
+		err := c.collect(context.Background(), p.source(o))
+		if err == nil || n > 25 {
+			t.Errorf("repeats %v: %d requests, %v", repeats, n, err)
+		}
+	}
+}
+
+// No redirect and no link leads away, and no name to an address of the inside.
+func TestBait(t *testing.T) {
+	var baited atomic.Int64
+	bait := httptest.NewTLSServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		baited.Add(1)
+		t.Errorf("the bait was asked: %s %v", r.URL, r.Header)
+	}))
+	defer bait.Close()
+	for name, serve := range map[string]func(w http.ResponseWriter, r *http.Request){
+		"redirect": func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, bait.URL, http.StatusFound) },
+		"redirect scheme": func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, "file:///etc/passwd", http.StatusFound)
+		},
+		"redirect loop": func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, r.URL.String(), http.StatusFound) },
+		"link": func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Link", "<"+bait.URL+`/next>; rel="next"`)
+			io.WriteString(w, `[{"uuid":"1"}]`)
+		},
+		"link scheme": func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Link", "<http://"+r.Host+`/next>; rel="next"`)
+			io.WriteString(w, `[{"uuid":"1"}]`)
+		},
+	} {
+		p := newProduct(t, servers["okta.system"].handler)
+		n := 0
+		p.before = func(w http.ResponseWriter, r *http.Request) bool {
+			n++
+			serve(w, r)
+			return true
+		}
+		c := &collected{t: t, got: map[string]int{}}
+		if err := c.collect(context.Background(), p.source(p.options("okta.system"))); err == nil || strings.Contains(err.Error(), "the secret") {
+			t.Errorf("%s: %v", name, err)
+		}
+		if n > 40 {
+			t.Errorf("%s: %d requests", name, n)
+		}
+	}
+	p := newProduct(t, servers["okta.system"].handler)
+	o := p.options("okta.system")
+	o.AllowPrivate = false
+	c := &collected{t: t, got: map[string]int{}}
+	err := c.collect(context.Background(), p.source(o))
+	if errcat.Of(err) != errcat.AccessDenied || len(p.requests) > 0 {
+		t.Errorf("a loopback address: %v, %d requests", err, len(p.requests))
+	}
+	if baited.Load() > 0 {
+		t.Errorf("the bait was asked %d times", baited.Load())
+	}
+}
+
+// An answer of any size takes the memory of its largest event.
+func TestLargeAnswer(t *testing.T) {
+	const events = 40_000
+	event := `{"id":"%d","text":"` + strings.Repeat("x", 2000) + `"},`
+	p := newProduct(t, servers["atlassian.audit"].handler)
+	p.before = func(w http.ResponseWriter, _ *http.Request) bool {
+		io.WriteString(w, `{"data":[`)
+		for i := range events {
+			fmt.Fprintf(w, event, i)
+		}
+		io.WriteString(w, `{"id":"last"}],"links":{}}`)
+		return true
+	}
+	o := p.options("atlassian.audit")
+	var peak, n atomic.Int64
+	runtime.GC()
+	var before runtime.MemStats
+	runtime.ReadMemStats(&before)
+	pl, err := ingest.New(ingest.Config[struct{}]{
+		Sources: []ingest.Source{p.source(o)}, Parser: countParser, Sink: sinkFunc(func(rows int) {
+			if n.Add(int64(rows))%5000 < int64(rows) {
+				var m runtime.MemStats
+				runtime.ReadMemStats(&m)
+				peak.Store(max(peak.Load(), int64(m.HeapInuse)-int64(before.HeapInuse)))
+			}
+		}),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := pl.Run(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	if n.Load() != events+1 {
+		t.Errorf("%d of %d events", n.Load(), events+1)
+	}
+	if peak.Load() > 40<<20 {
+		t.Errorf("80 MB of answer took %d MB of heap", peak.Load()>>20)
+	}
+}
+
+func TestOversizeEvent(t *testing.T) {
+	p := newProduct(t, servers["atlassian.audit"].handler)
+	p.before = func(w http.ResponseWriter, _ *http.Request) bool {
+		io.WriteString(w, `{"data":[{"id":"1"},{"id":"`)
+		for range 1000 {
+			io.WriteString(w, strings.Repeat("x", 10_000))
+		}
+		io.WriteString(w, `"}]}`)
+		return true
+	}
+	o := p.options("atlassian.audit")
+	o.MaxEvent = 1 << 20
+	c := &collected{t: t, got: map[string]int{}}
+	if err := c.collect(context.Background(), p.source(o)); errcat.Of(err) != errcat.Oversize {
+		t.Errorf("%v", err)
+	}
+}
+
+// A token that was revoked is asked for anew, and no secret reaches a log or an error.
+func TestCredentials(t *testing.T) {
+	p := newProduct(t, servers["azure.auditlogs"].handler)
+	secret := "wrong secret canary"
+	var mu sync.Mutex
+	o := p.options("azure.auditlogs")
+	var logged bytes.Buffer
+	o.Logger = slog.New(slog.NewTextHandler(&logged, nil))
+	o.Endpoints[0].Secrets = api.Secrets{"client_secret": func(context.Context) (string, error) {
+		mu.Lock()
+		defer mu.Unlock()
+		return secret, nil
+	}}
+	o.Once, o.Endpoints[0].Interval, o.Backoff = false, time.Hour, ratelimit.Backoff{Min: time.Millisecond, Max: 10 * time.Millisecond}
+	src := p.source(o)
+	time.AfterFunc(1500*time.Millisecond, func() {
+		mu.Lock()
+		secret = "the secret"
+		mu.Unlock()
+	})
+	c := &collected{t: t, got: map[string]int{}}
+	c.until(src, 10)
+	p.mu.Lock()
+	asked := 0
+	for _, r := range p.requests {
+		if strings.Contains(r, "/token") {
+			asked++
+		}
+	}
+	p.mu.Unlock()
+	if asked < 2 || asked > 5 {
+		t.Errorf("the token server was asked %d times", asked)
+	}
+	if s := logged.String(); strings.Contains(s, "canary") || strings.Contains(s, "the secret") || !strings.Contains(s, "ACCESS_DENIED") {
+		t.Errorf("the log: %s", s)
+	}
+}
+
+// The pause that a server asks for is kept.
+func TestRetryAfter(t *testing.T) {
+	p := newProduct(t, servers["okta.system"].handler)
+	var times []time.Time
+	p.before = func(w http.ResponseWriter, _ *http.Request) bool {
+		times = append(times, time.Now())
+		if len(times) == 1 {
+			w.Header().Set("Retry-After", "1")
+			w.WriteHeader(http.StatusTooManyRequests)
+			return true
+		}
+		return false
+	}
+	c := &collected{t: t, got: map[string]int{}}
+	if err := c.collect(context.Background(), p.source(p.options("okta.system"))); err != nil {
+		t.Fatal(err)
+	}
+	if pause := times[1].Sub(times[0]); pause < 950*time.Millisecond {
+		t.Errorf("asked again after %s", pause)
+	}
+}
+
+func TestOptions(t *testing.T) {
+	def, err := api.Builtin("okta.system")
+	if err != nil {
+		t.Fatal(err)
+	}
+	token := api.Secrets{"token": api.SecretText("x")}
+	for name, o := range map[string]api.Options{
+		"no endpoint":  {},
+		"no parameter": {Endpoints: []api.Endpoint{{Definition: def, Secrets: token}}},
+		"no secret":    {Endpoints: []api.Endpoint{{Definition: def, Params: map[string]string{"domain": "x"}}}},
+		"unknown":      {Endpoints: []api.Endpoint{{Definition: def, Params: map[string]string{"domain": "x", "y": "z"}, Secrets: token}}},
+		"twice":        {Endpoints: []api.Endpoint{{Definition: def, Params: map[string]string{"domain": "x"}, Secrets: token}, {Definition: def, Params: map[string]string{"domain": "x"}, Secrets: token}}},
+		"no URL":       {Endpoints: []api.Endpoint{{Definition: def, Params: map[string]string{"domain": "x y/%zz"}, Secrets: token}}},
+		"negative":     {Connections: -1, Endpoints: []api.Endpoint{{Definition: def, Params: map[string]string{"domain": "x"}, Secrets: token}}},
+	} {
+		if _, err := api.New(o); err == nil {
+			t.Errorf("%s: no error", name)
+		}
+	}
+	if _, err := api.Builtin("nobody"); err == nil {
+		t.Error("an unknown definition: no error")
+	}
+}
+
+func TestDefinitionErrors(t *testing.T) {
+	const good = "name: a.b\nbase: https://x\nrequest: {path: /a}\n"
+	for src, want := range map[string]string{
+		"name: a.b\nbase: https://x\n":                                   "needs a request",
+		good + "pages: {link: next}\n":                                   `4:1: "pages" is not known`,
+		good + "page: {link: next, offset: o}\n":                         "one way",
+		good + "page: {offset: o}\n":                                     "need their size",
+		good + "auth: {header: {name: X, value: \"{secret.nobody}\"}}\n": `"secret.nobody" is not known`,
+		good + "interval: 1ms\n":                                         "one second",
+		good + "window: {layout: lunar}\n":                               "layout is",
+		good + "format: xml\n":                                           "json or lines",
+		"a: &x 1\n":                                                      "anchor",
+	} {
+		if _, err := api.ParseDefinition("test.yaml", []byte(src)); err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "test.yaml:") {
+			t.Errorf("%q: %v, want %q", src, err, want)
+		}
+	}
+}
+
+func FuzzParseDefinition(f *testing.F) {
+	f.Add([]byte("name: a.b\nbase: https://{h}\nparams: {h: x}\nrequest: {path: /a}\npage: {cursor: a.\"b.c\"}\n"))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		d, err := api.ParseDefinition("f.yaml", b)
+		if err == nil && d.Name() == "" {
+			t.Error("a definition without a name")
+		}
+	})
+}
+
+func Example() {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Query().Get("page") == "" {
+			fmt.Fprint(w, `{"entries":[{"id":1},{"id":2}],"next":"2"}`)
+			return
+		}
+		fmt.Fprint(w, `{"entries":[{"id":3}],"next":null}`)
+	}))
+	defer server.Close()
+	def, err := api.ParseDefinition("acme.yaml", []byte(`
+name: acme.audit
+params: {base: }
+secrets: [token]
+base: "{base}"
+auth: {header: {name: X-Api-Key, value: "{secret.token}"}}
+request: {path: /audit}
+items: entries
+page: {cursor: next, into: page}
+id: id
+`))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	src, err := api.New(api.Options{
+		Endpoints: []api.Endpoint{{
+			Definition: def, Params: map[string]string{"base": server.URL}, Secrets: api.Secrets{"token": api.SecretText("s3cr3t")},
+		}},
+		Once: true, AllowPrivate: true,
+	})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	p, err := ingest.New(ingest.Config[struct{}]{
+		Sources: []ingest.Source{src},
+		Parser:  countParser,
+		Sink:    sinkFunc(func(rows int) { fmt.Println(rows, "events") }),
+	})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(p.Run(context.Background()))
+	// Output:
+	// 2 events
+	// 1 events
+	// <nil>
+}
