@@ -273,9 +273,9 @@ func (c *core) count(src *sourceState, class uint8, t *tally) {
 	src.ledger.add(n)
 	c.classes[class].ledger.add(n)
 	if t.refined {
-		for i, n := range t.byClass {
-			c.classes[i].sampled += n[0]
-			c.classes[i].shed += n[1]
+		for i := range c.classes {
+			c.classes[i].sampled += t.byClass[i][0]
+			c.classes[i].shed += t.byClass[i][1]
 		}
 	}
 	for _, id := range t.seen {

@@ -384,9 +384,12 @@ func (p *Pipeline[T]) order(s *slot[T], c *Chunk) {
 	o.put(c.seq, s, p.deliver)
 }
 
-// deliver hands a finished slot to the sinks. It runs in a worker, for one slot of an
-// order at a time.
+// deliver hands a finished slot to the sinks; nil stands for a chunk that was shed. It
+// runs in a worker, for one slot of an order at a time.
 func (p *Pipeline[T]) deliver(s *slot[T]) {
+	if s == nil {
+		return
+	}
 	a := s.ack
 	if len(s.dead.letters) > 0 {
 		full := s.dead

@@ -106,6 +106,8 @@ func (o optional[T]) Worker() Stage[T] { return optional[T]{forWorker(o.Stage)} 
 
 // Patient marks a source that can wait without losing anything: its messages are
 // neither sampled nor shed and cause no pressure, and it uses at most half of the chunks.
+// Within a class it has its turn like any other source: give its messages a class of
+// their own where reading an old file at full speed should not delay what comes in now.
 func Patient(s Source) Source {
 	if n, ok := s.(Named); ok {
 		return WithName(n.Name(), patient{s})
