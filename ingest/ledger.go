@@ -120,18 +120,19 @@ type ParserStats struct {
 type SinkStats struct {
 	Name         string
 	Required     bool
-	Offered      int64 // rows that were meant for it
-	Rows         int64 // written
-	Failed       int64 // rows that were given up
-	DeadLettered int64 // those of Failed that went to the dead letters
-	Dropped      int64 // rows that found the queue full, by policy
-	InFlight     int64 // rows in the queue or being written
-	Bytes        int64 // of lines written
-	Batches      int64 // handed to the sink, repeats not counted
-	Retries      int64 // batches or parts of batches written again
-	Queued       int   // batches in the queue now
-	QueueBytes   int64 // what they hold, raw messages included
-	LastError    error // of the last batch that failed or is retried; nil after a success
+	Offered      int64     // rows that were meant for it
+	Rows         int64     // written
+	Failed       int64     // rows that were given up
+	DeadLettered int64     // those of Failed that went to the dead letters
+	Dropped      int64     // rows that found the queue full, by policy
+	InFlight     int64     // rows in the queue or being written
+	Bytes        int64     // of lines written
+	Batches      int64     // handed to the sink, repeats not counted
+	Retries      int64     // batches or parts of batches written again
+	Queued       int       // batches in the queue now
+	QueueBytes   int64     // what they hold, raw messages included
+	Took         Histogram // for one batch, retries included
+	LastError    error     // of the last batch that failed or is retried; nil after a success
 }
 
 // Check returns an error if the counters do not balance.

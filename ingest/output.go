@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/penstock-dev/penstock/batch"
 	"github.com/penstock-dev/penstock/errcat"
@@ -33,6 +34,7 @@ type output[E any] struct {
 
 	late sync.WaitGroup // batches of an Async sink without answer
 	turn sync.Mutex     // held while the sink writes
+	took histogram
 
 	mu       sync.Mutex // guards what follows
 	writer   *writer[E] // what writes the next batch
@@ -141,11 +143,14 @@ func (o *output[E]) deliver(c cargo[E], class int) {
 		o.mu.Lock()
 		o.counts.Batches++
 		o.mu.Unlock()
+		begun := time.Now()
 		if w.async != nil {
-			o.start(w, c)
+			o.start(w, c, begun)
 		} else {
+			n, size := b.Len(), len(b.Lines)
 			err := o.write(w, b)
-			o.settle(w, lostCargo[E]{b, nil, c.answerTo()}, c, b.Len(), len(b.Lines), err)
+			o.answered(n, size, begun, err)
+			o.settle(w, lostCargo[E]{b, nil, c.answerTo()}, c, n, size, err)
 		}
 	}
 	if o.queue.release(class, bytes) {
@@ -167,7 +172,7 @@ func (o *output[E]) write(w *writer[E], b *batch.Batch[E]) error {
 
 // start hands c to a sink that answers later. Its memory is free when start returns,
 // so what a dead letter would need is copied.
-func (o *output[E]) start(w *writer[E], c cargo[E]) {
+func (o *output[E]) start(w *writer[E], c cargo[E], begun time.Time) {
 	b := c.rows()
 	n, bytes := b.Len(), len(b.Lines)
 	kept := lostCargo[E]{ack: c.answerTo()}
@@ -183,10 +188,13 @@ func (o *output[E]) start(w *writer[E], c cargo[E]) {
 			// Another sink has its turn, which may block: done must not.
 			go func() {
 				defer o.late.Done()
-				o.settle(w, kept, nil, n, bytes, o.rewrite(kept.batch, err))
+				err := o.rewrite(kept.batch, err)
+				o.answered(n, bytes, begun, err)
+				o.settle(w, kept, nil, n, bytes, err)
 			}()
 			return
 		}
+		o.answered(n, bytes, begun, err)
 		o.settle(w, kept, nil, n, bytes, err)
 		o.late.Done()
 	}
@@ -194,6 +202,18 @@ func (o *output[E]) start(w *writer[E], c cargo[E]) {
 	if err := o.guard(func() error { w.async.Start(w.ctx, b, done); return nil }); err != nil {
 		done(err)
 	}
+}
+
+// answered notes how long the sink took for a batch.
+func (o *output[E]) answered(rows, bytes int, begun time.Time, err error) {
+	took := time.Since(begun)
+	o.took.add(took)
+	if o.core.observer == nil {
+		return
+	}
+	queued, _ := o.queue.size()
+	r := WriteReport{Sink: o.name, Rows: rows, Bytes: bytes, Took: took, Err: err, Queued: queued}
+	o.core.observe(func(ob Observer) { ob.Write(&r) })
 }
 
 // keep copies the messages and lines of a batch, without its events.
@@ -318,6 +338,6 @@ func (o *output[E]) stats() SinkStats {
 	defer o.mu.Unlock()
 	s := o.counts
 	s.Name, s.Required, s.LastError = o.name, o.required, o.lastErr
-	s.Queued, s.QueueBytes = queued, bytes
+	s.Queued, s.QueueBytes, s.Took = queued, bytes, o.took.snapshot()
 	return s
 }

@@ -34,6 +34,8 @@ func (e *numbers) Run(ctx context.Context, out *ingest.Emit) error {
 		select {
 		case <-e.stop:
 			return nil
+		case <-ctx.Done():
+			return nil
 		default:
 		}
 		c, err := out.Chunk()
