@@ -14,7 +14,8 @@ import (
 // RetryOptions say how a Retry tries again. The zero value works.
 type RetryOptions struct {
 	// Attempts is how often a row is written at most, the first time included.
-	// 0 means: until the context ends. 1 means never again.
+	// 0 means: until the context ends. 1 means never again. The writes of the search for
+	// Poison do not count.
 	Attempts int
 	// MinDelay bounds the pause before the second attempt; the bound doubles up to
 	// MaxDelay. Defaults: 100 ms and 30 s. The pause is a random part of its bound
@@ -33,6 +34,12 @@ type RetryOptions struct {
 	// outcome: while it is open Write waits. A retryable error that is not a *Partial
 	// is a failure; whatever else the sink says is the answer of one that works.
 	Breaker *ratelimit.Breaker
+	// Poison is how many rows of one batch are looked for when the sink refuses the
+	// batch as a whole because of what is in it (SINK_REJECTED, OVERSIZE and the like):
+	// parts of it are written until these rows are known and all others are taken. For
+	// one row among n that takes at most log2 n + 2 writes. Default: 8. Negative: the
+	// whole batch is given up.
+	Poison int
 	// Clock is what the pauses run on. The zero value is the real one.
 	Clock ratelimit.Clock
 	// OnRetry, if set, is called before each pause.
@@ -40,8 +47,9 @@ type RetryOptions struct {
 }
 
 // Retry is a Sink that writes again what another Sink did not take, where
-// errcat.Retryable allows it: after a Partial only the failed rows. It holds its
-// caller back meanwhile.
+// errcat.Retryable allows it: after a Partial only the failed rows. Of a batch that is
+// refused as a whole it finds the rows that are to blame. It holds its caller back
+// meanwhile.
 type Retry[T any] struct {
 	sink Sink[T]
 	opts RetryOptions
@@ -60,6 +68,9 @@ func NewRetry[T any](sink Sink[T], opts RetryOptions) (*Retry[T], error) {
 	}
 	if opts.MaxRetryAfter == 0 {
 		opts.MaxRetryAfter = time.Hour
+	}
+	if opts.Poison == 0 {
+		opts.Poison = defaultPoison
 	}
 	if opts.Attempts < 0 || opts.MinDelay < 0 || opts.MaxDelay < opts.MinDelay || opts.MaxRetryAfter < 0 {
 		return nil, fmt.Errorf("batch: RetryOptions{Attempts: %d, MinDelay: %s, MaxDelay: %s, MaxRetryAfter: %s}: want no negative number and MinDelay ≤ MaxDelay",
@@ -85,7 +96,7 @@ func (r *Retry[T]) Write(ctx context.Context, b *Batch[T]) error {
 		r.opts.Budget.Request()
 	}
 	err := r.once(ctx, b)
-	if err == nil || r.opts.Attempts == 1 {
+	if err == nil || r.opts.Attempts == 1 && !r.splits(b, err) {
 		return err
 	}
 	return r.again(ctx, b, err)
@@ -127,6 +138,11 @@ func (r *Retry[T]) again(ctx context.Context, b *Batch[T], err error) error {
 		return rows[i]
 	}
 	for attempt := 1; err != nil; attempt++ {
+		if r.splits(part, err) {
+			if err = r.bisect(ctx, part, err); err == nil {
+				break
+			}
+		}
 		var next, local []int
 		var last error
 		failed := Failures(err, part.Len())
@@ -162,6 +178,11 @@ func (r *Retry[T]) again(ctx context.Context, b *Batch[T], err error) error {
 		err = r.once(ctx, part)
 	}
 	return given.sorted()
+}
+
+// splits reports whether the rows are to be found for which b was refused with err.
+func (r *Retry[T]) splits(b *Batch[T], err error) bool {
+	return r.opts.Poison > 0 && b.Len() > 1 && refused(err)
 }
 
 func (p *Partial) sorted() error {
