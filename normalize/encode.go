@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"unsafe"
 
 	"github.com/penstock-dev/penstock/internal/scan"
 	"github.com/penstock-dev/penstock/internal/timeparse"
@@ -188,13 +189,14 @@ type shape struct {
 	layout  *parse.Layout
 	same    []sameField
 	fields  []shapeField
-	text    []byte // what stands before each value, one after the other, and the end; then scan.Slack
+	text    []byte // what stands before each value, one after the other; then scan.Slack
+	end     []byte // what stands behind the last one
 	skipped int    // fields that another one's value leaves no room for
 }
 
 type shapeField struct {
 	at    int32 // of the value
-	end   int32 // of the text before the value
+	size  int32 // of the text before the value
 	array bool
 }
 
@@ -225,52 +227,70 @@ func (e *Encoder) Append(dst []byte, r *parse.Record) ([]byte, error) {
 	sh := e.shapeOf(l, r, values)
 	e.Conflicts += sh.skipped
 
-	// Texts are copied in words, whose rubbish behind the end is overwritten by what follows.
-	n, from := len(dst), 0
+	return e.appendShape(dst, sh, values), nil
+}
+
+// appendShape writes the record with the given values.
+//
+// Texts are copied in words, whose rubbish behind the end is overwritten by what follows.
+func (e *Encoder) appendShape(dst []byte, sh *shape, values []parse.Value) []byte {
+	n := len(dst)
 	out := dst[:cap(dst)]
+	to := unsafe.Pointer(unsafe.SliceData(out)) // n+room bytes of it are there
+	from := unsafe.Pointer(unsafe.SliceData(sh.text))
 	for i := range sh.fields {
 		f := &sh.fields[i]
 		v := &values[f.at]
-		to := int(f.end)
-		if need := n + to - from + v.Len() + maxNumber + 2*scan.Slack; need > len(out) {
-			out = slices.Grow(out[:n], need-n)
+		size := int(f.size)
+		if n+size+v.Len()+maxNumber+2*scan.Slack > len(out) {
+			out = slices.Grow(out[:n], size+v.Len()+maxNumber+2*scan.Slack)
 			out = out[:cap(out)]
+			to = unsafe.Pointer(unsafe.SliceData(out))
 		}
-		scan.CopyPart(out[n:], sh.text, from, to)
-		n += to - from
-		from = to
-		kind := v.Kind()
-		if kind != parse.KindString && kind != parse.KindIP && kind != parse.KindInt || f.array {
-			out = e.appendValue(out[:n], v, f.array)
-			n = len(out)
-			out = out[:cap(out)]
-			continue
+		for at, q := unsafe.Add(to, n), from; ; {
+			*(*[16]byte)(at) = *(*[16]byte)(q)
+			if size -= 16; size <= 0 {
+				break
+			}
+			at, q = unsafe.Add(at, 16), unsafe.Add(q, 16)
 		}
+		from = unsafe.Add(from, f.size)
+		n += int(f.size)
 		text := v.Bytes()
-		if kind == parse.KindInt {
+		switch kind := v.Kind(); {
+		case kind == parse.KindString && !f.array:
+			*(*byte)(unsafe.Add(to, n)) = '"'
+			if scan.CopyJSON(out[n+1:], text) {
+				n += len(text) + 2
+				*(*byte)(unsafe.Add(to, n-1)) = '"'
+				continue
+			}
+			out = e.appendString(out[:n], text)
+		case kind == parse.KindIP && !f.array:
+			*(*byte)(unsafe.Add(to, n)) = '"'
+			scan.Copy(out[n+1:], text)
+			n += len(text) + 2
+			*(*byte)(unsafe.Add(to, n-1)) = '"'
+			continue
+		case kind == parse.KindInt && !f.array:
 			if text != nil {
 				scan.Copy(out[n:], text)
 				n += len(text)
-			} else if i := v.Int(); i >= 0 {
-				n += scan.PutUint(out[n:], uint64(i))
-			} else {
-				n = len(v.AppendText(out[:n])) // in place: there is room for the longest
+				continue
 			}
-			continue
+			if i := v.Int(); i >= 0 {
+				n += scan.PutUint(out[n:], uint64(i))
+				continue
+			}
+			out = v.AppendText(out[:n])
+		default:
+			out = e.appendValue(out[:n], v, f.array)
 		}
-		out[n] = '"'
-		if kind == parse.KindIP {
-			scan.Copy(out[n+1:], text)
-		} else if !scan.CopyJSON(out[n+1:], text) {
-			out = e.appendString(out[:n], text)
-			n = len(out)
-			out = out[:cap(out)]
-			continue
-		}
-		n += len(text) + 2
-		out[n-1] = '"'
+		n = len(out)
+		out = out[:cap(out)]
+		to = unsafe.Pointer(unsafe.SliceData(out))
 	}
-	return append(out[:n], sh.text[from:len(sh.text)-scan.Slack]...), nil
+	return append(out[:n], sh.end...)
 }
 
 // maxNumber is the longest text of an integer, or the quotes of a text.
@@ -336,7 +356,7 @@ func (e *Encoder) shapeOf(l *parse.Layout, r *parse.Record, values []parse.Value
 func (e *Encoder) makeShape(sh *shape, l *parse.Layout, r *parse.Record) {
 	sh.layout = l
 	sh.fields, sh.same, sh.text = sh.fields[:0], sh.same[:0], sh.text[:0]
-	before := e.Conflicts
+	conflicts, before := e.Conflicts, 0
 	sh.text = e.walk(sh.text, r, nil, func(dst []byte, k parse.Key, array bool) []byte {
 		at, v := l.Position(k), r.Get(k)
 		if _, ok := l.Fixed(at); ok {
@@ -346,12 +366,14 @@ func (e *Encoder) makeShape(sh *shape, l *parse.Layout, r *parse.Record) {
 			sh.same = append(sh.same, sameField{int32(at), v})
 			return e.appendValue(dst, &v, array)
 		}
-		sh.fields = append(sh.fields, shapeField{int32(at), int32(len(dst)), array})
+		sh.fields = append(sh.fields, shapeField{int32(at), int32(len(dst) - before), array})
+		before = len(dst)
 		return dst
 	})
-	sh.text = append(sh.text, make([]byte, scan.Slack)...)
-	sh.skipped = e.Conflicts - before
-	e.Conflicts = before
+	sh.end = slices.Clone(sh.text[before:])
+	sh.text = append(sh.text[:before], make([]byte, 2*scan.Slack)...)
+	sh.skipped = e.Conflicts - conflicts
+	e.Conflicts = conflicts
 }
 
 // appendSlow writes a record that has fields named by the wire, or deleted ones.

@@ -125,11 +125,11 @@ func hashParts(p []uint32) uint64 {
 
 // of returns the Layout of a record with the given parts, or nil.
 func (ls *Layouts) of(r *Record) *Layout {
-	n := len(r.parts)
-	if n == 0 || n > maxParts || r.holes {
+	parts := r.partRoom[:r.np]
+	if len(parts) == 0 || len(parts) > maxParts || r.holes {
 		return nil
 	}
-	h := hashParts(r.parts)
+	h := hashParts(parts)
 	t := ls.table.Load()
 	if t == nil {
 		t = new(layoutTable)
@@ -142,7 +142,7 @@ func (ls *Layouts) of(r *Record) *Layout {
 		if l == nil {
 			break
 		}
-		if l.hash == h && slices.Equal(l.parts, r.parts) {
+		if l.hash == h && slices.Equal(l.parts, parts) {
 			return l
 		}
 	}
@@ -156,6 +156,7 @@ func (ls *Layouts) of(r *Record) *Layout {
 func (ls *Layouts) add(h uint64, r *Record) *Layout {
 	ls.mu.Lock()
 	defer ls.mu.Unlock()
+	parts := r.partRoom[:r.np]
 	t := ls.table.Load()
 	if t.n >= maxLayouts {
 		t = new(layoutTable)
@@ -167,11 +168,11 @@ func (ls *Layouts) add(h uint64, r *Record) *Layout {
 		if l == nil {
 			break
 		}
-		if l.hash == h && slices.Equal(l.parts, r.parts) {
+		if l.hash == h && slices.Equal(l.parts, parts) {
 			return l // somebody else was faster
 		}
 	}
-	l := &Layout{parts: slices.Clone(r.parts), keys: slices.Clone(r.keys), fixed: make([]Value, len(r.keys)), id: t.n, hash: h, schema: ls.schema}
+	l := &Layout{parts: slices.Clone(parts), keys: slices.Clone(r.keyRoom[:r.n]), fixed: make([]Value, r.n), id: t.n, hash: h, schema: ls.schema}
 	at := 0
 	for _, p := range l.parts {
 		switch {
@@ -203,7 +204,7 @@ func (ls *Layouts) Of(r *Record) *Layout {
 // has lost a field, and for one of a kind that has not come up before. It does not
 // change the record.
 func (r *Record) Layout() *Layout {
-	if l := r.layout; l != nil && len(l.parts) == len(r.parts) && !r.holes {
+	if l := r.layout; l != nil && len(l.parts) == r.np && !r.holes {
 		return l
 	}
 	if r.schema == nil || r.holes {
@@ -224,11 +225,11 @@ func (r *Record) Settle() *Layout {
 		return r.layout
 	}
 	n := len(l.parts)
-	if n == len(r.parts) {
+	if n == r.np {
 		return l
 	}
 	next := l.next.Load()
-	if next == nil || len(next.parts) != len(r.parts) || !slices.Equal(next.parts[n:], r.parts[n:]) {
+	if next == nil || len(next.parts) != r.np || !slices.Equal(next.parts[n:], r.partRoom[n:r.np]) {
 		if next = r.schema.layouts.of(r); next != nil {
 			l.next.Store(next)
 		}

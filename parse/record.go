@@ -21,13 +21,18 @@ import (
 type Record struct {
 	schema  *Schema
 	present []uint64 // one bit for each Key
-	slot    []uint16 // Key → index into keys and values, meaningful where present
-	keys    []Key
-	values  []Value  // roomFor up to len(keys)
-	roomFor []Value  // as many as keys has room for
-	holes   bool     // a field was deleted
-	parts   []uint32 // how the fields came, see Layout
-	layout  *Layout  // of the parts that were there when it was found
+	slot    []uint16 // Key → index into keyRoom and roomFor, meaningful where present
+
+	// The fields in the order in which they were first set: the first n of each.
+	n       int
+	keyRoom []Key
+	roomFor []Value
+	holes   bool // a field was deleted
+
+	np       int // how the fields came, see Layout: the first np
+	partRoom []uint32
+	layout   *Layout // of the parts that were there when it was found
+
 	dynamic []Dynamic
 
 	text  arena.Bytes
@@ -58,13 +63,11 @@ const keepFields = 1 << 13
 // schema, and its memory for the next event unless this one was unusually large.
 func (r *Record) Reset() {
 	clear(r.present)
-	if cap(r.values) > keepFields {
-		r.keys, r.values, r.roomFor, r.parts = nil, nil, nil, nil
+	if len(r.roomFor) > keepFields || len(r.partRoom) > keepFields {
+		r.n, r.keyRoom, r.roomFor, r.partRoom = 0, nil, nil, nil
 	}
-	r.keys, r.holes = r.keys[:0], false
-	r.parts, r.layout = r.parts[:0], nil
-	clear(r.values)
-	r.values = r.values[:0]
+	clear(r.roomFor[:r.n])
+	r.n, r.np, r.layout, r.holes = 0, 0, nil, false
 	if cap(r.dynamic) > keepFields {
 		r.dynamic = nil
 	}
@@ -78,7 +81,7 @@ func (r *Record) Reset() {
 
 // Use empties the record and makes s its schema. A nil s means ECS alone.
 func (r *Record) Use(s *Schema) {
-	if len(r.keys) > 0 || len(r.dynamic) > 0 || r.text.Len() > 0 || r.lists.Len() > 0 || r.Mismatched > 0 {
+	if r.n > 0 || len(r.dynamic) > 0 || r.text.Len() > 0 || r.lists.Len() > 0 || r.Mismatched > 0 {
 		r.Reset()
 	}
 	r.Pack, r.PackVersion, r.Priority = "", "", 0
@@ -138,12 +141,12 @@ func (r *Record) Get(k Key) Value {
 	if !r.Has(k) {
 		return Value{}
 	}
-	return r.values[r.slot[k]]
+	return r.roomFor[r.slot[k]]
 }
 
 // Ref returns the place of the value of a field that is set; it panics for one that
 // is not. The place is valid until the record changes, and read only.
-func (r *Record) Ref(k Key) *Value { return &r.values[r.slot[k]] }
+func (r *Record) Ref(k Key) *Value { return &r.roomFor[r.slot[k]] }
 
 // Set stores v, which must live as long as the record does (see Text). An absent v
 // deletes the field. A key that the schema does not have is ignored.
@@ -185,47 +188,65 @@ func (r *Record) room(k Key) bool {
 }
 
 func (r *Record) set(k Key, v Value) {
-	if v.kind == KindNone {
-		r.Delete(k)
-		return
-	}
-	if (int(k) >= len(r.slot) || k == ecs.None) && !r.room(k) {
+	n, np := r.n, r.np
+	if v.kind == KindNone || k == ecs.None || int(k) >= len(r.slot) || n >= len(r.roomFor) || np >= len(r.partRoom) {
+		r.setSlow(k, v)
 		return
 	}
 	word, bit := &r.present[k>>6], uint64(1)<<(k&63)
 	if *word&bit != 0 {
-		old := &r.values[r.slot[k]]
+		old := &r.roomFor[r.slot[k]]
 		if old.flags&Constant != 0 {
-			r.parts = append(r.parts, uint32(k)|partReplaced)
+			r.partRoom[np] = uint32(k) | partReplaced
+			r.np = np + 1
 		}
 		*old = v
 		return
 	}
-	n := len(r.keys)
-	if n >= len(r.roomFor) {
-		r.more()
-		n = len(r.keys)
-	}
-	r.parts = append(r.parts, uint32(k))
 	*word |= bit
 	r.slot[k] = uint16(n)
-	r.keys = r.keys[:n+1]
-	r.keys[n] = k
-	r.values = r.roomFor[:n+1]
-	r.values[n] = v
+	r.keyRoom[n] = k
+	r.roomFor[n] = v
+	r.partRoom[np] = uint32(k)
+	r.n, r.np = n+1, np+1
+}
+
+// setSlow is set where something has to be seen to before.
+func (r *Record) setSlow(k Key, v Value) {
+	if v.kind == KindNone {
+		r.Delete(k)
+		return
+	}
+	if !r.room(k) {
+		return
+	}
+	if r.n >= len(r.roomFor) {
+		r.more()
+	}
+	r.moreParts(1)
+	r.set(k, v)
 }
 
 // more makes room for another field.
 func (r *Record) more() {
-	if len(r.keys) == maxPositions {
+	if r.n == maxPositions {
 		r.compact()
 		return
 	}
-	size := min(max(2*len(r.keys), 64), maxPositions)
-	keys, values := make([]Key, len(r.keys), size), make([]Value, size)
-	copy(keys, r.keys)
-	copy(values, r.values)
-	r.keys, r.roomFor, r.values = keys, values, values[:len(r.keys)]
+	size := min(max(2*r.n, 64), maxPositions)
+	keys, values := make([]Key, size), make([]Value, size)
+	copy(keys, r.keyRoom)
+	copy(values, r.roomFor)
+	r.keyRoom, r.roomFor = keys, values
+}
+
+// moreParts makes room for n more parts.
+func (r *Record) moreParts(n int) {
+	if r.np+n > len(r.partRoom) {
+		parts := make([]uint32, max(2*len(r.partRoom), r.np+n, 64))
+		copy(parts, r.partRoom)
+		r.partRoom = parts
+	}
 }
 
 // maxPositions is how many fields, deleted ones included, slot can tell apart.
@@ -268,7 +289,7 @@ func NewBlock(keys []Key, values []Value) *Block {
 
 // SetBlock sets the fields of b, all of which must be keys of the record's schema.
 func (r *Record) SetBlock(b *Block) {
-	n := len(r.keys)
+	n := r.n
 	end := n + len(b.keys)
 	fits := end <= len(r.roomFor)
 	for i := range b.words {
@@ -284,38 +305,44 @@ func (r *Record) SetBlock(b *Block) {
 	for i := range b.words {
 		r.present[b.words[i].index] |= b.words[i].mask
 	}
-	r.keys, r.values = r.keys[:end], r.roomFor[:end]
-	copy(r.values[n:], b.values)
-	copy(r.keys[n:], b.keys)
+	copy(r.roomFor[n:end], b.values)
+	copy(r.keyRoom[n:end], b.keys)
 	for i, k := range b.keys {
 		r.slot[k] = uint16(n + i)
 	}
+	r.n = end
+	if r.np+len(b.keys) > len(r.partRoom) {
+		r.moreParts(len(b.keys))
+	}
 	if b.schema == r.schema && b.schema != nil && b.alone() {
-		r.parts = append(r.parts, b.part)
+		r.partRoom[r.np] = b.part
+		r.np++
 		return
 	}
-	for _, k := range b.keys {
-		r.parts = append(r.parts, uint32(k))
+	for i, k := range b.keys {
+		r.partRoom[r.np+i] = uint32(k)
 	}
+	r.np += len(b.keys)
 }
 
 // compact gives up the positions of deleted fields. There are fewer keys than positions,
 // so that it always makes room.
 func (r *Record) compact() {
 	n := 0
-	for i := range r.keys {
+	for i := range r.n {
 		k, v, ok := r.At(i)
 		if !ok {
 			continue
 		}
-		r.keys[n], r.values[n], r.slot[k] = k, v, uint16(n)
+		r.keyRoom[n], r.roomFor[n], r.slot[k] = k, v, uint16(n)
 		n++
 	}
-	clear(r.values[n:])
-	r.keys, r.values, r.holes = r.keys[:n], r.values[:n], false
-	r.parts, r.layout = r.parts[:0], nil
-	for _, k := range r.keys {
-		r.parts = append(r.parts, uint32(k))
+	clear(r.roomFor[n:r.n])
+	r.n, r.np, r.layout, r.holes = n, 0, nil, false
+	r.moreParts(n)
+	for _, k := range r.keyRoom[:n] {
+		r.partRoom[r.np] = uint32(k)
+		r.np++
 	}
 }
 
@@ -484,28 +511,30 @@ func (r *Record) All() iter.Seq2[Key, Value] {
 
 // Slots is the number of positions that At knows: at least the number of fields that
 // are not dynamic.
-func (r *Record) Slots() int { return len(r.keys) }
+func (r *Record) Slots() int { return r.n }
 
 // At returns the field in position i, in the order in which fields were first set.
 // ok is false for a position whose field was deleted.
 func (r *Record) At(i int) (k Key, v Value, ok bool) {
-	k = r.keys[i]
-	return k, r.values[i], r.Has(k) && int(r.slot[k]) == i
+	k = r.keyRoom[:r.n][i]
+	return k, r.roomFor[i], r.Has(k) && int(r.slot[k]) == i
 }
 
 // Fields are the keys and values in the order in which they were first set. ok is false
 // if a field was deleted since, which leaves a hole in both. The slices are valid until
 // the record changes, and read only.
-func (r *Record) Fields() (keys []Key, values []Value, ok bool) { return r.keys, r.values, !r.holes }
+func (r *Record) Fields() (keys []Key, values []Value, ok bool) {
+	return r.keyRoom[:r.n], r.roomFor[:r.n], !r.holes
+}
 
 // RefAt is At with the value in place: what Ref is to Get. v is nil for a position whose
 // field was deleted.
 func (r *Record) RefAt(i int) (k Key, v *Value) {
-	k = r.keys[i]
+	k = r.keyRoom[:r.n][i]
 	if r.present[k>>6]&(1<<(k&63)) == 0 || int(r.slot[k]) != i {
 		return k, nil
 	}
-	return k, &r.values[i]
+	return k, &r.roomFor[i]
 }
 
 // Keys appends the keys of the fields to dst in the order of their paths and returns
@@ -569,7 +598,7 @@ func (r *Record) Clone() *Record {
 // message.
 func (r *Record) CloneTo(dst *Record) {
 	dst.Use(r.schema)
-	for i := range r.keys {
+	for i := range r.n {
 		if k, v, ok := r.At(i); ok {
 			dst.Set(k, v.CloneInto(&dst.text, &dst.lists))
 		}

@@ -9,20 +9,21 @@ import (
 )
 
 // plan is what is asked of the records of one Layout: their constants were looked at when
-// it was made, and of the other fields those count that have a rule.
+// it was made, and the other fields are sorted by what is asked of them.
 type plan struct {
-	fields []planned
+	keys   []parse.Key
+	texts  []int32   // positions of keywords
+	kinds  []planned // asked for the kind only
+	counts []planned // integers from 0 to a limit
+	others []planned
 	useful bool // if not, a constant is wrong and each record is looked at in full
 }
 
 type planned struct {
 	at    int32
-	key   parse.Key
-	kinds uint16
-	check check
-	array bool
-	most  uint64                       // the longest text, the greatest number
-	known *atomic.Pointer[parse.Value] // a constant that ECS allows
+	kinds uint16                       // of kinds
+	most  uint64                       // of counts
+	known *atomic.Pointer[parse.Value] // of others: a constant that is right
 }
 
 // planOf returns the plan of a Layout, which it makes when it first meets it.
@@ -30,7 +31,7 @@ func (v *Records) planOf(l *parse.Layout) *plan {
 	if p, ok := l.Attached(v).(*plan); ok {
 		return p
 	}
-	p := &plan{useful: true}
+	p := &plan{useful: true, keys: l.Keys()}
 	for i, k := range l.Keys() {
 		if k >= ecs.Count {
 			continue
@@ -40,20 +41,21 @@ func (v *Records) planOf(l *parse.Layout) *plan {
 			p.useful = p.useful && v.right(k, &val, rule)
 			continue
 		}
-		f := planned{at: int32(i), key: k, kinds: rule.kinds, check: rule.check, array: rule.array, most: math.MaxUint64}
+		f := planned{at: int32(i), kinds: rule.kinds, known: new(atomic.Pointer[parse.Value])}
 		switch {
 		case rule.check == checkLength:
-			f.most = uint64(v.maxKeyword)
+			p.texts = append(p.texts, f.at)
 		case rule.check == checkPort:
 			f.most = math.MaxUint16
+			p.counts = append(p.counts, f)
 		case rule.check == checkSign:
 			f.most = math.MaxInt64
-		case rule.check == checkAllowed:
-			f.known = new(atomic.Pointer[parse.Value])
-		case rule.check == checkTime && v.notBefore == math.MinInt64 && v.notAfter == math.MaxInt64:
-			f.check = checkNothing
+			p.counts = append(p.counts, f)
+		case rule.check == checkNothing, rule.check == checkTime && v.notBefore == math.MinInt64 && v.notAfter == math.MaxInt64:
+			p.kinds = append(p.kinds, f)
+		default:
+			p.others = append(p.others, f)
 		}
-		p.fields = append(p.fields, f)
 	}
 	l.Attach(v, p)
 	return p
@@ -74,42 +76,42 @@ func (p *plan) pass(v *Records, values []parse.Value) bool {
 	if !p.useful {
 		return false
 	}
-	for i := range p.fields {
-		f := &p.fields[i]
-		val := &values[f.at]
-		if f.kinds&(1<<val.Kind()) == 0 {
-			if l := val.List(); len(l) == 0 || !f.array && len(l) > 1 || !v.passAll(f.key, l, &v.rules[f.key]) {
+	most := v.maxKeyword
+	for _, at := range p.texts {
+		if val := &values[at]; val.Kind() != parse.KindString || val.Len() > most {
+			if !v.right(p.keys[at], val, &v.rules[p.keys[at]]) {
 				return false
 			}
+		}
+	}
+	for i := range p.kinds {
+		f := &p.kinds[i]
+		if val := &values[f.at]; f.kinds&(1<<val.Kind()) == 0 {
+			if !v.right(p.keys[f.at], val, &v.rules[p.keys[f.at]]) {
+				return false
+			}
+		}
+	}
+	for i := range p.counts {
+		f := &p.counts[i]
+		if val := &values[f.at]; val.Kind() != parse.KindInt || uint64(val.Int()) > f.most {
+			if !v.right(p.keys[f.at], val, &v.rules[p.keys[f.at]]) {
+				return false
+			}
+		}
+	}
+	for i := range p.others {
+		f := &p.others[i]
+		val := &values[f.at]
+		if known := f.known.Load(); known != nil && *known == *val {
 			continue
 		}
-		switch f.check {
-		case checkNothing:
-		case checkLength:
-			if uint64(val.Len()) > f.most {
-				return false
-			}
-		case checkPort, checkSign:
-			if uint64(val.Int()) > f.most {
-				return false
-			}
-		case checkAllowed:
-			if known := f.known.Load(); known != nil && *known == *val {
-				continue
-			}
-			if !f.key.Allows(val.Str()) {
-				return false
-			}
-			if val.Flags()&parse.Constant != 0 {
-				c := *val
-				if f.known.Load() == nil {
-					f.known.Store(&c)
-				}
-			}
-		default:
-			if !v.passes(f.key, val, &v.rules[f.key]) {
-				return false
-			}
+		if !v.right(p.keys[f.at], val, &v.rules[p.keys[f.at]]) {
+			return false
+		}
+		if val.Flags()&parse.Constant != 0 && f.known.Load() == nil {
+			c := *val
+			f.known.Store(&c)
 		}
 	}
 	return true

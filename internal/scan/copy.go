@@ -1,9 +1,6 @@
 package scan
 
-import (
-	"encoding/binary"
-	"unsafe"
-)
+import "encoding/binary"
 
 // Slack is the room behind the end of a text that the functions of this file may write
 // rubbish to, or read.
@@ -71,23 +68,6 @@ func Copy(o, s []byte) {
 		o[0] = byte(w)
 		o[n>>1] = byte(w >> 8)
 		o[n-1] = byte(w >> 16)
-	}
-}
-
-// CopyPart copies s[from:to] to o. Behind to, s goes on for Slack bytes at least, and o has
-// room for as many.
-func CopyPart(o, s []byte, from, to int) {
-	n := to - from
-	if n < 0 || from < 0 || to+Slack > len(s) || n+Slack > len(o) {
-		panic("scan: no room")
-	}
-	if n > 96 {
-		copy(o[:n], s[from:])
-		return
-	}
-	p, q := unsafe.Pointer(unsafe.SliceData(o)), unsafe.Add(unsafe.Pointer(unsafe.SliceData(s)), from)
-	for i := 0; i < n; i += 16 {
-		*(*[16]byte)(unsafe.Add(p, i)) = *(*[16]byte)(unsafe.Add(q, i))
 	}
 }
 
