@@ -17,6 +17,7 @@ import (
 type KeyOrder struct {
 	keys    *Keys
 	sep     byte // stands behind a key
+	other   func(key []byte) int
 	prev    *orderEntry
 	none    orderEntry            // what follows where nothing is known: it fits nowhere
 	entries [orderSize]orderEntry // by hash
@@ -53,6 +54,10 @@ func NewKeyOrder(keys *Keys, sep byte) *KeyOrder {
 	return o
 }
 
+// Otherwise sets what finds the slot of a key that is none of the Keys, or -1. It must always
+// give the same answer for a key.
+func (o *KeyOrder) Otherwise(find func(key []byte) int) { o.other = find }
+
 // Begin tells that an event starts.
 func (o *KeyOrder) Begin() { o.prev = &o.start; o.keys.Begin() }
 
@@ -82,6 +87,9 @@ func (o *KeyOrder) Guess(b []byte, s int) (n, slot int) {
 // Find returns the slot of key, or -1, and remembers it.
 func (o *KeyOrder) Find(key []byte) int {
 	slot := o.keys.Slot(key)
+	if slot < 0 && o.other != nil {
+		slot = o.other(key)
+	}
 	n := len(key)
 	if n == 0 || n > longKey {
 		return slot

@@ -152,7 +152,16 @@ func (r *Record) Ref(k Key) *Value { return &r.roomFor[r.slot[k]] }
 // deletes the field. A key that the schema does not have is ignored.
 func (r *Record) Set(k Key, v Value) {
 	v.flags &^= grown // the room behind a list belongs to the field that Append grew
-	r.set(k, v)
+	r.put(k, &v)
+}
+
+// SetFrom is Set of *v, which is read at once.
+func (r *Record) SetFrom(k Key, v *Value) {
+	if v.flags&grown != 0 {
+		r.Set(k, *v)
+		return
+	}
+	r.put(k, v)
 }
 
 // SetFrom is Set of the value at v, which is read before it returns.
@@ -187,32 +196,36 @@ func (r *Record) room(k Key) bool {
 	return k != ecs.None
 }
 
-func (r *Record) set(k Key, v Value) {
+func (r *Record) set(k Key, v Value) { r.put(k, &v) }
+
+func (r *Record) put(k Key, v *Value) {
 	n, np := r.n, r.np
-	if v.kind == KindNone || k == ecs.None || int(k) >= len(r.slot) || n >= len(r.roomFor) || np >= len(r.partRoom) {
-		r.setSlow(k, v)
+	keys, values, parts, words, slots := r.keyRoom, r.roomFor, r.partRoom, r.present, r.slot
+	if v.kind == KindNone || k == ecs.None || int(k) >= len(slots) || int(k>>6) >= len(words) ||
+		n >= len(values) || n >= len(keys) || np >= len(parts) {
+		r.putSlow(k, *v)
 		return
 	}
-	word, bit := &r.present[k>>6], uint64(1)<<(k&63)
+	word, bit := &words[k>>6], uint64(1)<<(k&63)
 	if *word&bit != 0 {
-		old := &r.roomFor[r.slot[k]]
+		old := &values[slots[k]]
 		if old.flags&Constant != 0 {
-			r.partRoom[np] = uint32(k) | partReplaced
+			parts[np] = uint32(k) | partReplaced
 			r.np = np + 1
 		}
-		*old = v
+		*old = *v
 		return
 	}
 	*word |= bit
-	r.slot[k] = uint16(n)
-	r.keyRoom[n] = k
-	r.roomFor[n] = v
-	r.partRoom[np] = uint32(k)
+	slots[k] = uint16(n)
+	keys[n] = k
+	parts[np] = uint32(k)
+	values[n] = *v
 	r.n, r.np = n+1, np+1
 }
 
-// setSlow is set where something has to be seen to before.
-func (r *Record) setSlow(k Key, v Value) {
+// putSlow is put where something has to be seen to before.
+func (r *Record) putSlow(k Key, v Value) {
 	if v.kind == KindNone {
 		r.Delete(k)
 		return
@@ -224,7 +237,7 @@ func (r *Record) setSlow(k Key, v Value) {
 		r.more()
 	}
 	r.moreParts(1)
-	r.set(k, v)
+	r.put(k, &v)
 }
 
 // more makes room for another field.
@@ -298,16 +311,17 @@ func (r *Record) SetBlock(b *Block) {
 	}
 	if !fits { // some are set already
 		for i, k := range b.keys {
-			r.set(k, b.values[i])
+			r.put(k, &b.values[i])
 		}
 		return
 	}
 	for i := range b.words {
 		r.present[b.words[i].index] |= b.words[i].mask
 	}
-	copy(r.roomFor[n:end], b.values)
-	copy(r.keyRoom[n:end], b.keys)
+	keys, values := r.keyRoom[n:end], r.roomFor[n:end]
 	for i, k := range b.keys {
+		keys[i] = k
+		values[i] = b.values[i]
 		r.slot[k] = uint16(n + i)
 	}
 	r.n = end

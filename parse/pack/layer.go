@@ -58,7 +58,6 @@ type layerState struct {
 	kv     *kv.Reader
 	syslog syslog.Parser
 	header syslog.Message
-	sd     *parse.Keys
 	keys   *parse.Keys
 	cefH   cef.Header
 	leefH  leef.Header

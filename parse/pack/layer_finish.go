@@ -165,8 +165,12 @@ func (p *Pack) newLayerStates() []layerState {
 		case "kv":
 			st.kv = l.kv.NewReader(l.keys.Clone())
 		case "syslog":
-			if l.keys.Len() > 0 {
-				st.sd = l.keys.Clone()
+			if l.keys.Len() > 0 || p.spellings != nil {
+				names := parse.NewKeyOrder(l.keys.Clone(), '=')
+				if p.spellings != nil {
+					names.Otherwise(p.spellings.named)
+				}
+				st.syslog.Names(names)
 			}
 		case "xml":
 			st.xml = l.xml.Clone()

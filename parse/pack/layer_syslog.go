@@ -142,23 +142,13 @@ func (s *state) readStructured(m *syslog.Message, l *layer, st *layerState) erro
 	if len(m.StructuredData) == 0 {
 		return nil
 	}
-	el := m.Elements()
-	var p syslog.Param
-	if st.sd != nil {
-		st.sd.Begin()
-	}
-	for el.Next(&p) {
+	params := st.syslog.Params(m)
+	for i := range params {
+		p := &params[i]
 		if len(p.Name) == 0 {
 			continue
 		}
-		slot := -1
-		if st.sd != nil {
-			slot = st.sd.Slot(p.Name)
-		}
-		if slot < 0 && s.pack.spellings != nil {
-			s.spelling = s.spelling[:0]
-			slot = s.spelledSlot(p.Name, 0)
-		}
+		slot := p.Slot
 		if slot >= 0 && present(s.frame.Slots[slot]) {
 			slot = -1 // of another element
 		}

@@ -110,6 +110,12 @@ func (sp *spellings) slot(folded []byte) int {
 	return -1
 }
 
+// named is slot for a key by itself, as it is written.
+func (sp *spellings) named(key []byte) int {
+	var room [2 * maxSpelling]byte
+	return sp.slot(appendFolded(room[:0], key[:min(len(key), 2*maxSpelling)]))
+}
+
 // respell gives what a layer left over to the slots that other spellings lead to. Where
 // two keys of an event lead to one slot, the first has it and the second stays.
 func (s *state) respell(l *layer, from int) {

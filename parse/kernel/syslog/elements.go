@@ -1,6 +1,10 @@
 package syslog
 
-import "bytes"
+import (
+	"bytes"
+
+	"github.com/penstock-dev/penstock/parse"
+)
 
 // Param is one parameter of the structured data.
 type Param struct {
@@ -8,6 +12,7 @@ type Param struct {
 	Name, Value []byte // both nil for an element without parameters
 	Escaped     bool   // Value holds escapes: see [AppendUnescaped]
 	First       bool   // first of its element; the same ID can be sent twice
+	Slot        int    // of its name in the Names of the parser, or -1
 }
 
 // Elements walks over structured data, parameter by parameter, in the order
@@ -29,7 +34,7 @@ func (m *Message) Elements() Elements { return Elements{rest: m.StructuredData} 
 // element without parameters is reported once, with its ID only.
 func (e *Elements) Next(p *Param) bool {
 	b := e.rest
-	*p = Param{}
+	*p = Param{Slot: -1}
 	if e.id == nil {
 		if len(b) == 0 || b[0] != '[' {
 			return false
@@ -55,13 +60,13 @@ func (e *Elements) Next(p *Param) bool {
 		e.rest = nil
 		return false
 	}
-	q := closingQuote(b, n+2)
+	q, escaped := closingQuote(b, n+2)
 	if q < 0 {
 		e.rest = nil
 		return false
 	}
 	p.Name, p.Value = b[:n:n], b[n+2:q:q]
-	p.Escaped = bytes.IndexByte(p.Value, '\\') >= 0
+	p.Escaped = escaped
 	b = b[q+1:]
 	for len(b) > 0 && b[0] == ' ' {
 		b = b[1:]
@@ -72,6 +77,33 @@ func (e *Elements) Next(p *Param) bool {
 		e.rest = b
 	}
 	return true
+}
+
+// Names sets the names whose slots Params tells; the parser uses them alone from now on.
+func (p *Parser) Names(names *parse.KeyOrder) { p.names, p.params = names, nil }
+
+// Params returns what [Elements] walks over, all at once. For the message that a parser with
+// Names parsed last it is ready, noted while it was checked. The slice is valid until the next
+// call of Parse or Params.
+func (p *Parser) Params(m *Message) []Param {
+	if len(m.StructuredData) == 0 {
+		return nil
+	}
+	if len(p.params) > 0 && len(p.params[0].ID) > 0 && &p.params[0].ID[0] == &m.StructuredData[1] {
+		return p.params
+	}
+	p.params = p.params[:0]
+	if p.names != nil {
+		p.names.Begin()
+	}
+	var a Param
+	for e := m.Elements(); e.Next(&a); {
+		if p.names != nil && a.Name != nil {
+			a.Slot = p.names.Find(a.Name)
+		}
+		p.params = append(p.params, a)
+	}
+	return p.params
 }
 
 // end steps over the closing bracket of an element.

@@ -5,6 +5,7 @@ import (
 
 	"github.com/penstock-dev/penstock/errcat"
 	"github.com/penstock-dev/penstock/internal/timeparse"
+	"github.com/penstock-dev/penstock/parse"
 )
 
 // TimeContext and TimeResult name types of an internal package: what a time in a
@@ -91,9 +92,14 @@ const (
 // be changed between calls. A Parser must not be used concurrently.
 type Parser struct {
 	Options
-	cache stampCache
-	times timeparse.Cache
+	cache  stampCache
+	times  timeparse.Cache
+	params []Param // of the message parsed last
+	names  *parse.KeyOrder
 }
+
+// keepParams is how many parameters a Parser keeps room for between messages.
+const keepParams = 4 * defaultMaxParams
 
 // Parse is [Parser.Parse] with a new Parser; o may be nil.
 func Parse(raw []byte, o *Options, m *Message) error {
@@ -128,6 +134,10 @@ func fail(cat errcat.Category, field string, offset int, err error) error {
 // the payload.
 func (p *Parser) Parse(raw []byte, m *Message) error {
 	*m = Message{}
+	if cap(p.params) > keepParams {
+		p.params = nil
+	}
+	p.params = p.params[:0]
 	end := len(raw)
 	for end > 0 && (raw[end-1] == '\n' || raw[end-1] == '\r' || raw[end-1] == 0) {
 		end--

@@ -106,21 +106,29 @@ func failField(raw []byte, begin int, name string, bad errcat.Category, offset i
 //
 // More is taken than RFC 5424 allows: names of any length, more than one space
 // between parameters and in front of "]", and "]" inside of values.
+//
+// Where the parser has Names, it compares the name that should come next before it looks for
+// the end of one, and notes the parameters for Params.
 func (p *Parser) structuredData(raw []byte, i int) (int, error) {
 	left := limit(p.MaxParams, defaultMaxParams)
+	p.params = p.params[:0]
+	if p.names != nil {
+		p.names.Begin()
+	}
 	params := false
 	for i < len(raw) && raw[i] == '[' {
 		if left--; left < 0 {
 			return 0, fail(errcat.Oversize, "structured_data", i, errParams)
 		}
-		j := i + 1
-		j = nameEnd(raw, j)
+		j := nameEnd(raw, i+1)
 		if j == len(raw) {
 			return 0, fail(errcat.Truncated, "structured_data", j, errCutSD)
 		}
 		if j == i+1 {
 			return 0, nil
 		}
+		id := raw[i+1 : j : j]
+		first := true
 		for raw[j] == ' ' {
 			for j < len(raw) && raw[j] == ' ' {
 				j++
@@ -129,7 +137,14 @@ func (p *Parser) structuredData(raw []byte, i int) (int, error) {
 				break
 			}
 			name := j
-			j = nameEnd(raw, j)
+			n, slot := 0, -1
+			if p.names != nil {
+				n, slot = p.names.Guess(raw, j)
+			}
+			known := n > 0
+			if j += n; !known {
+				j = nameEnd(raw, j)
+			}
 			if j == len(raw) || raw[j] == '=' && j+1 == len(raw) {
 				return 0, fail(errcat.Truncated, "structured_data", len(raw), errCutSD)
 			}
@@ -140,14 +155,24 @@ func (p *Parser) structuredData(raw []byte, i int) (int, error) {
 				return 0, fail(errcat.Oversize, "structured_data", name, errParams)
 			}
 			value := j + 2
-			if j = closingQuote(raw, value); j < 0 || j+1 == len(raw) {
+			end, escaped := closingQuote(raw, value)
+			if end < 0 || end+1 == len(raw) {
 				return 0, fail(errcat.Truncated, "structured_data", len(raw), errCutSD)
 			}
-			params = true
-			j++
+			if p.names != nil {
+				if !known {
+					slot = p.names.Find(raw[name:j])
+				}
+				p.params = append(p.params, Param{ID: id, Name: raw[name:j:j], Value: raw[value:end:end], Escaped: escaped, First: first, Slot: slot})
+			}
+			params, first = true, false
+			j = end + 1
 		}
 		if raw[j] != ']' {
 			return 0, nil
+		}
+		if first && p.names != nil {
+			p.params = append(p.params, Param{ID: id, First: true, Slot: -1})
 		}
 		i = j + 1
 	}
@@ -202,8 +227,8 @@ func nameEnd(raw []byte, i int) int {
 }
 
 // closingQuote finds the first quote at or behind i that no backslash escapes,
-// or -1.
-func closingQuote(raw []byte, i int) int {
+// or -1, and reports whether there are backslashes in front of it.
+func closingQuote(raw []byte, i int) (end int, escaped bool) {
 	for i+8 <= len(raw) {
 		x := load64(raw[i:])
 		quote, slash := x^'"'*ones, x^'\\'*ones
@@ -214,17 +239,19 @@ func closingQuote(raw []byte, i int) int {
 		}
 		i += bits.TrailingZeros64(hit) >> 3
 		if raw[i] == '"' {
-			return i
+			return i, escaped
 		}
+		escaped = true
 		i += 2
 	}
 	for ; i < len(raw); i++ {
 		switch raw[i] {
 		case '"':
-			return i
+			return i, escaped
 		case '\\':
+			escaped = true
 			i++
 		}
 	}
-	return -1
+	return -1, escaped
 }

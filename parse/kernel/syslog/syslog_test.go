@@ -4,12 +4,15 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"math/rand/v2"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
 	"unsafe"
 
 	"github.com/penstock-dev/penstock/errcat"
+	"github.com/penstock-dev/penstock/parse"
 	"github.com/penstock-dev/penstock/parse/kernel/syslog"
 )
 
@@ -602,5 +605,62 @@ func TestAllocations(t *testing.T) {
 		if n := testing.AllocsPerRun(10, func() { _ = syslog.Parse(raw, options, &inner) }); n != 0 {
 			t.Errorf("%q: %v allocations with a new Parser", r.line, n)
 		}
+	}
+}
+
+// A parser with names tells what Elements walks over, with the slots, whatever came before.
+func TestParams(t *testing.T) {
+	keys, err := parse.NewKeys([]string{"a", "port", "a-long-name-of-a-parameter"}, []int{7, 8, 9})
+	if err != nil {
+		t.Fatal(err)
+	}
+	slots := map[string]int{"a": 7, "port": 8, "a-long-name-of-a-parameter": 9, "other": 3}
+	names := parse.NewKeyOrder(keys, '=')
+	names.Otherwise(func(key []byte) int {
+		if string(key) == "other" {
+			return 3
+		}
+		return -1
+	})
+	var p syslog.Parser
+	p.Names(names)
+	tails := []string{`[x a="1" port="2"] m`, `[x port="2" a="q\"b\\c\]" other="3"][y@1 unknown="" a="4"] m`, `[x][y a="1"] m`, `[x  a="[1]" ] m`, `[x a="1"]m`,
+		`[x a-long-name-of-a-parameter="5" a-long-name-of-a-parametes="6"]`, `[info][net]: up`, `[x a="`, `- m`, `[x a=b] m`, `[x aa="1" po="2" ports="3"] m`}
+	rnd := rand.New(rand.NewPCG(1, 2))
+	ready := 0
+	for range 2000 {
+		raw := []byte("<1>1 - h app - - " + tails[rnd.IntN(len(tails))])
+		if rnd.IntN(5) == 0 {
+			raw[17+rnd.IntN(len(raw)-17)] = "\"=] [a\\"[rnd.IntN(7)]
+		}
+		var m, plain syslog.Message
+		err, want := p.Parse(raw, &m), syslog.Parse(raw, nil, &plain)
+		if (err == nil) != (want == nil) || string(m.StructuredData) != string(plain.StructuredData) || string(m.Payload) != string(plain.Payload) {
+			t.Fatalf("%q: %v, %q, %q, want %v, %q, %q", raw, err, m.StructuredData, m.Payload, want, plain.StructuredData, plain.Payload)
+		}
+		if rnd.IntN(4) == 0 {
+			var inner syslog.Message
+			p.Relayed(&m, &inner) // what was noted is another message's now
+		} else {
+			ready++
+		}
+		got := p.Params(&m)
+		var q syslog.Param
+		n := 0
+		for e := plain.Elements(); e.Next(&q); n++ {
+			q.Slot = -1
+			if s, ok := slots[string(q.Name)]; ok {
+				q.Slot = s
+			}
+			if n >= len(got) || !reflect.DeepEqual(got[n], q) {
+				t.Fatalf("%q: parameter %d of %+v, want %+v", raw, n, got, q)
+			}
+		}
+		if n != len(got) {
+			t.Fatalf("%q: %d parameters, want %d", raw, len(got), n)
+		}
+	}
+	if ready == 0 {
+		t.Error("nothing was noted")
 	}
 }
