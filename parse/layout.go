@@ -238,8 +238,11 @@ func (r *Record) Settle() *Layout {
 	return next
 }
 
-// blockFamily is the blocks of which a record takes one, such as the rows of a table.
-type blockFamily struct {
+// Blocks is a family of constant blocks that a schema knows, of which a record takes one: the
+// rows of a table. Layouts tell the blocks of a family apart, unless too many of them come
+// up. It is safe for concurrent use.
+type Blocks struct {
+	schema *Schema
 	used   atomic.Int32
 	varied atomic.Bool // so many of them come up that a Layout for each is not worth while
 }
@@ -247,18 +250,20 @@ type blockFamily struct {
 // maxFamily is how many blocks of a family make layouts of their own.
 const maxFamily = 12
 
-// Adopt makes constant blocks known to the schema of the records that will take them, so
-// that layouts tell them apart. The blocks of one call are alternatives, such as the rows
-// of a table. It must be called before the blocks are used; a block has one schema only.
-func (s *Schema) Adopt(alternatives ...*Block) {
+// NewBlocks returns an empty family of the schema.
+func (s *Schema) NewBlocks() *Blocks { return &Blocks{schema: s} }
+
+// Add makes blocks part of the family, which must be done before records take them. A block
+// that is part of a family already stays there.
+func (f *Blocks) Add(blocks ...*Block) {
+	s := f.schema
 	s.layouts.mu.Lock()
 	defer s.layouts.mu.Unlock()
 	var all []*Block
 	if old := s.blocks.Load(); old != nil {
 		all = slices.Clone(*old)
 	}
-	f := &blockFamily{}
-	for _, b := range alternatives {
+	for _, b := range blocks {
 		if b.schema == nil {
 			b.schema, b.family, b.part = s, f, partBlock|uint32(len(all))
 			all = append(all, b)
@@ -266,6 +271,9 @@ func (s *Schema) Adopt(alternatives ...*Block) {
 	}
 	s.blocks.Store(&all)
 }
+
+// Adopt is Add to a new family.
+func (s *Schema) Adopt(alternatives ...*Block) { s.NewBlocks().Add(alternatives...) }
 
 // alone reports whether layouts tell the block from the others of its family.
 func (b *Block) alone() bool {

@@ -273,7 +273,7 @@ type Block struct {
 	words  []keyWord
 
 	schema *Schema // that adopted it, or nil
-	family *blockFamily
+	family *Blocks
 	part   uint32
 	used   atomic.Bool
 }

@@ -1,7 +1,9 @@
 package pack
 
 import (
+	"strconv"
 	"strings"
+	"sync/atomic"
 
 	"github.com/penstock-dev/penstock/errcat"
 	"github.com/penstock-dev/penstock/internal/yaml"
@@ -45,6 +47,16 @@ func (c *compiler) syslogLayer(l *layer, y *yaml.Node, common []string) error {
 		params += "."
 	}
 	l.wanted = func(name string) (string, bool) { return strings.CutPrefix(name, params) }
+	c.program.settle = append(c.program.settle, func() {
+		if c.program.priorities == nil {
+			c.program.priorities = &priorities{family: c.program.schema.NewBlocks()}
+		}
+		for i, n := range syslogParts {
+			if _, ok := c.uses["syslog."+n]; !ok && n != "header" {
+				l.header[i] = -1 // nobody asks; the header itself is for Explain
+			}
+		}
+	})
 	c.keyed = append(c.keyed, l)
 	l.run = func(s *state, l *layer, text []byte) error {
 		st := &s.layers[l.number]
@@ -82,14 +94,43 @@ func (c *compiler) syslogLayer(l *layer, y *yaml.Node, common []string) error {
 	return nil
 }
 
+// priorities are the fields that follow from the priority of a syslog message, made when
+// one first comes up. It is safe for concurrent use.
+type priorities struct {
+	family *parse.Blocks
+	blocks [192]atomic.Pointer[parse.Block]
+}
+
+func (p *priorities) block(priority int) *parse.Block {
+	at := &p.blocks[priority]
+	if b := at.Load(); b != nil {
+		return b
+	}
+	number := func(n int) parse.Value { return parse.IntText(int64(n), strconv.AppendInt(nil, int64(n), 10)) }
+	facility, severity := syslog.OfPriority(priority)
+	b := parse.NewBlock(
+		[]parse.Key{ecs.LogSyslogPriority, ecs.LogSyslogFacilityCode, ecs.LogSyslogFacilityName, ecs.LogSyslogSeverityCode, ecs.LogSyslogSeverityName},
+		[]parse.Value{number(priority), number(facility), parse.StringValue(syslog.FacilityName(facility)), number(severity), parse.StringValue(syslog.SeverityName(severity))})
+	p.family.Add(b)
+	if at.CompareAndSwap(nil, b) {
+		return b
+	}
+	return at.Load()
+}
+
 func (s *state) setSyslog(m *syslog.Message, l *layer, hosts []fieldKey, setTime bool, text []byte) {
 	r, f := s.rec, &s.frame
+	keep := func(part int, v parse.Value) {
+		if slot := l.header[part]; slot >= 0 {
+			f.Set(slot, v)
+		}
+	}
 	put := func(part int, key ecs.Key, b []byte) {
 		if len(b) > 0 {
 			v := parse.BytesValue(b)
-			f.Set(l.header[part], v)
+			keep(part, v)
 			if key != ecs.None {
-				r.Set(key, v)
+				r.SetFrom(key, &v)
 			}
 		}
 	}
@@ -102,14 +143,10 @@ func (s *state) setSyslog(m *syslog.Message, l *layer, hosts []fieldKey, setTime
 	put(10, ecs.None, m.Level)
 	if m.HasPriority {
 		facility, sev := syslog.OfPriority(m.Priority)
-		f.Set(l.header[4], parse.IntValue(int64(m.Priority)))
-		f.Set(l.header[5], parse.IntValue(int64(facility)))
-		f.Set(l.header[6], parse.IntValue(int64(sev)))
-		r.SetInt(ecs.LogSyslogPriority, int64(m.Priority))
-		r.Set(ecs.LogSyslogFacilityCode, parse.IntValue(int64(facility)).WithFlags(parse.Constant))
-		r.SetConst(ecs.LogSyslogFacilityName, syslog.FacilityName(facility))
-		r.SetInt(ecs.LogSyslogSeverityCode, int64(sev))
-		r.SetConst(ecs.LogSyslogSeverityName, syslog.SeverityName(sev))
+		keep(4, parse.IntValue(int64(m.Priority)))
+		keep(5, parse.IntValue(int64(facility)))
+		keep(6, parse.IntValue(int64(sev)))
+		r.SetBlock(s.pack.priorities.block(m.Priority))
 	}
 	if m.Version > 0 {
 		r.SetConst(ecs.LogSyslogVersion, "1")
@@ -125,13 +162,13 @@ func (s *state) setSyslog(m *syslog.Message, l *layer, hosts []fieldKey, setTime
 		if m.Time.Zoned {
 			v = v.WithFlags(parse.Zoned)
 		}
-		f.Set(l.header[7], v)
+		keep(7, v)
 		if setTime {
 			s.setTimestamp(v)
 		}
 	}
 	if m.HeaderLen > 0 {
-		f.Set(l.header[11], parse.BytesValue(text[:min(m.HeaderLen, len(text))]))
+		keep(11, parse.BytesValue(text[:min(m.HeaderLen, len(text))]))
 	}
 	f.Set(slotMessage, parse.BytesValue(m.Payload))
 }

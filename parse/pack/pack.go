@@ -46,6 +46,7 @@ type Pack struct {
 	deriver    *normalize.Deriver
 	labels     []labelSlots
 	spellings  *spellings
+	priorities *priorities
 	nulls      map[string]bool
 	nullLength uint64 // bit n: a null text of length n exists
 
