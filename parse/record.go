@@ -164,27 +164,6 @@ func (r *Record) SetFrom(k Key, v *Value) {
 	r.put(k, v)
 }
 
-// SetFrom is Set of the value at v, which is read before it returns.
-func (r *Record) SetFrom(k Key, v *Value) {
-	n, p, w := len(r.keys), len(r.parts), int(k>>6)
-	if n < cap(r.values) && n < cap(r.keys) && p < cap(r.parts) && w < len(r.present) && int(k) < len(r.slot) && k != ecs.None && v.kind != KindNone {
-		if bit := uint64(1) << (k & 63); r.present[w]&bit == 0 {
-			r.present[w] |= bit
-			r.slot[k] = uint16(n)
-			r.parts = r.parts[:p+1]
-			r.parts[p] = uint32(k)
-			r.keys = r.keys[:n+1]
-			r.keys[n] = k
-			r.values = r.values[:n+1]
-			to := &r.values[n]
-			*to = *v
-			to.flags &^= grown
-			return
-		}
-	}
-	r.Set(k, *v)
-}
-
 // room reports whether k is a key of the record's schema, and makes room for it.
 func (r *Record) room(k Key) bool {
 	if int(k) >= len(r.slot) {
