@@ -24,6 +24,6 @@ type Flusher interface {
 }
 
 // PerSource is an optional interface of a Parser that needs a Tracker: a pipeline gives
-// each of its sources one. Used without a pipeline such a Parser tracks the messages
-// that it is given itself, wherever their Context is nil.
+// each of its sources one. A host without a pipeline gives its messages to a Tracker
+// before they are parsed.
 type PerSource interface{ Tracker() Tracker }

@@ -329,3 +329,28 @@ type=PROCTITLE msg=audit(1772442905.001:7): proctitle=746172
 		}
 	}
 }
+
+// Header lines and rows say what the columns of the rows behind them are.
+func TestParseHeaders(t *testing.T) {
+	iis := "#Software: Microsoft Internet Information Services 10.0\n#Version: 1.0\n#Fields: date time c-ip cs-method cs-uri-stem sc-status x-ours\n" +
+		"2026-03-03 08:00:01 192.0.2.7 GET /a 404 blue\n"
+	zeek := "#separator \\x09\n#set_separator\t,\n#unset_field\t-\n#path\tdns\n#fields\tts\tuid\tid.orig_h\tid.orig_p\tid.resp_h\tid.resp_p\tproto\tquery\tanswers\n" +
+		"#types\ttime\tstring\taddr\tport\taddr\tport\tenum\tstring\tvector[string]\n1772524801.5\tC1\t192.0.2.1\t5353\t192.0.2.53\t53\tudp\texample.net\t192.0.2.9,192.0.2.10\n#close\t-\n"
+	for _, tc := range []struct {
+		name, in, dataset, field string
+		args                     []string
+		want                     any
+	}{
+		{"IIS", iis, "iis.access", "iis.access.x-ours", nil, "blue"},
+		{"Zeek", zeek, "zeek.dns", "dns.question.name", nil, "example.net"},
+		{"CSV", "src_ip,user,n\n192.0.2.1,\"Ada, L.\",7\n", "generic.json", "user.name", []string{"-header"}, "Ada, L."},
+	} {
+		for _, workers := range []string{"1", "3"} {
+			out, errs, code := penstock(t, tc.in, append([]string{"parse", "-workers", workers}, tc.args...)...)
+			got := lines(out)
+			if code != 0 || len(got) != 1 || field(t, got[0], "event.dataset") != tc.dataset || field(t, got[0], tc.field) != tc.want {
+				t.Errorf("%s: exit %d: %s%s", tc.name, code, out, errs)
+			}
+		}
+	}
+}

@@ -32,7 +32,7 @@ import (
 type parseOptions struct {
 	pack, framing, events, errors, fields, output, now, zone, packs, profile, overlay string
 	compression, charset, invalid, join                                               string
-	original                                                                          bool
+	original, headerRow                                                               bool
 	workers, maxMessage                                                               int
 }
 
@@ -44,6 +44,7 @@ func runParse(ctx context.Context, args []string, std stdio) error {
 	fs.StringVar(&o.compression, "compression", "auto", "auto tells gzip and zstd by their first bytes; gzip, zlib or zstd; none")
 	fs.StringVar(&o.charset, "charset", "auto", "`character set`, by a name of the IANA registry; auto is UTF-8, or UTF-16 with a byte order mark; none reads bytes as they are, as formats that are no text are")
 	fs.StringVar(&o.invalid, "invalid", "keep", "records that are not UTF-8: keep, reject, repair (by U+FFFD), or windows-1252 (read so)")
+	fs.BoolVar(&o.headerRow, "header", false, "the first record of each file names the columns of the others (CSV); #Fields lines of W3C and Zeek logs are followed without it")
 	fs.StringVar(&o.join, "join", "", "put lines together: auditd (the records of one audit event), indented (lines that begin with a space or tab go on), start=REGEX (lines that match begin a record), continue=REGEX (go on), end=REGEX (end one)")
 	fs.StringVar(&o.events, "events", "all", "all events of a record, or one: the first only")
 	fs.StringVar(&o.errors, "errors", "inline", "dead letters: inline in the output, drop, or a `file` to write them to")
@@ -168,7 +169,7 @@ func (o *parseOptions) encoder() (ingest.Encoder[parse.Record], error) {
 
 // packOptions are the options of packs.
 func (o *parseOptions) packOptions() (pack.Options, error) {
-	opts := pack.Options{ECSOnly: o.fields == "ecs", Original: o.original}
+	opts := pack.Options{ECSOnly: o.fields == "ecs", HeaderRow: o.headerRow, Original: o.original}
 	if o.now != "" {
 		t, err := time.Parse(time.RFC3339, o.now)
 		if err != nil {

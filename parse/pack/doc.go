@@ -197,6 +197,14 @@ say how it begins or who wrote it (starts, app, columns, a regex that begins wit
 names of the packs. That depends on the message alone, and costs the same for ten packs and
 for hundreds.
 
+# Rows with a header
+
+In a pipeline the #Fields, #separator, #types … lines of W3C extended and Zeek logs are followed for each stream
+of a source, and by Options.HeaderRow the first row of a table. A row behind them comes to a pack as a JSON
+object with the columns' names, which detection and the json layer know like any other; header lines are no
+events, and event.original is the row. A pack that has no json layer, or that alone knows the row as
+it is, gets it so.
+
 # Overlays
 
 A site changes a shipped pack in a file of its own, see Overlay: fields, lookup rows,

@@ -103,6 +103,7 @@ func (c *compiler) layer(kind string, y *yaml.Node) (*layer, error) {
 	case "json":
 		if err = c.known(y, append(common, "as")...); err == nil {
 			l.run = runJSON
+			c.program.readsJSON = c.program.readsJSON || l.from == slotMessage
 			l.wanted = func(name string) (string, bool) { return l.unprefixed(name) }
 			c.keyed = append(c.keyed, l)
 		}

@@ -28,8 +28,10 @@ type Pack struct {
 
 	steps  []*step
 	layers []*layer
-	detect []*signature
-	split  *splitter
+	// readsJSON tells that a message may be JSON: rows with a header become that.
+	readsJSON bool
+	detect    []*signature
+	split     *splitter
 
 	slotNames  []string
 	schema     *parse.Schema

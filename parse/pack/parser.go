@@ -22,6 +22,11 @@ type Options struct {
 	Zone *time.Location
 	// ECSOnly leaves out what has no ECS field: it is neither kept nor encoded.
 	ECSOnly bool
+	// HeaderRow: the first message of each stream of a source names the columns of the rows
+	// behind it, as tables in CSV have it. A row is then read as a JSON object, by the pack
+	// generic.json if no other knows it. Header lines of W3C extended and Zeek logs are
+	// followed without this.
+	HeaderRow bool
 	// Original keeps the raw message in event.original. One that is not UTF-8 stands
 	// there in base64 behind the marker "base64:".
 	Original bool
@@ -36,6 +41,7 @@ type Parser struct {
 	pack  *Pack
 	opts  Options
 	state *state
+	rows  rows
 }
 
 // Worker returns a Parser for another goroutine.
@@ -45,6 +51,11 @@ func (q *Parser) Worker() parse.Parser[parse.Record] { return &Parser{pack: q.pa
 func (q *Parser) Parse(m *parse.Message, out *parse.Events[parse.Record]) error {
 	if q.state == nil {
 		q.state = newState(q.pack, q.opts)
+	}
+	if m.Context != nil {
+		if ok, err := q.row(m, out); ok {
+			return err
+		}
 	}
 	return q.pack.parse(q.state, q.opts, m, out)
 }

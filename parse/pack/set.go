@@ -219,6 +219,7 @@ type Auto struct {
 	clock  clock
 	states []*state
 	hinted map[string]*Parser
+	rows   rows
 }
 
 // Worker returns a Parser for another goroutine.
@@ -236,10 +237,20 @@ func (a *Auto) Parse(m *parse.Message, out *parse.Events[parse.Record]) error {
 			return q.Parse(m, out)
 		}
 	}
+	if m.Context != nil {
+		if ok, err := a.row(m, out); ok {
+			return err
+		}
+	}
 	i := a.Detect(m)
 	if i < 0 {
 		return errcat.New(errcat.UnknownFormat, errcat.StageParse, "no pack recognises the message")
 	}
+	return a.with(i, m, out)
+}
+
+// with parses m, for which Detect gave i.
+func (a *Auto) with(i int, m *parse.Message, out *parse.Events[parse.Record]) error {
 	if a.states == nil {
 		a.states = make([]*state, len(a.detector.packs))
 	}

@@ -38,11 +38,14 @@
 // # Headers in the stream
 //
 // A [Header] reads the # lines of W3C extended and Zeek logs. The caller keeps one for each
-// source, because such logs change their columns on the way.
+// source, because such logs change their columns on the way. A [Tracker] does that in a
+// pipeline, for each stream of a source, and gives each row its constant [Columns], which
+// turn it into a JSON object; it can take the first row of a table as its header, too.
 //
 // # Concurrency, memory
 //
-// A Reader never changes and is safe for concurrent use, a Header is not. Values alias the
+// A Reader and Columns never change and are safe for concurrent use, a Header and a Tracker
+// are not. Values alias the
 // row, or Frame.Text where a quote was taken out. In steady state nothing is allocated.
 //
 // # Cost

@@ -19,7 +19,7 @@ type Header struct {
 	// Names are the columns' names, Types their Zeek types, if there are any.
 	Names, Types []string
 	// Separator is the delimiter of the rows. #separator sets it; a #Fields line sets a
-	// space, or a tab if it has tabs itself. A caller that knows better sets it between
+	// space, a tab if it has tabs itself, or a comma if it has commas and no spaces. A caller that knows better sets it between
 	// Line and Reader.
 	Separator byte
 	// SetSeparator is what Zeek joins the elements of sets and vectors by.
@@ -63,8 +63,11 @@ func (h *Header) w3c(key, text []byte) error {
 	switch {
 	case scan.EqualFoldASCII(key, "fields"):
 		sep := byte(' ')
-		if bytes.IndexByte(text, '\t') >= 0 {
+		switch {
+		case bytes.IndexByte(text, '\t') >= 0:
 			sep = '\t'
+		case bytes.IndexByte(text, ' ') < 0 && bytes.IndexByte(text, ',') >= 0:
+			sep = ','
 		}
 		names, err := split(text, sep, true)
 		if err != nil {
