@@ -379,7 +379,7 @@ func classOf(prefixes [][]byte) class {
 		switch {
 		case p[0] == '{' || p[0] == '[' && len(p) > 1 && p[1] == '{':
 			c = classJSON
-		case looksXML(p):
+		case len(p) > 1 && p[0] == '<' && (p[1] < '0' || p[1] > '9'):
 			c = classXML
 		}
 		if i > 0 && c != found {

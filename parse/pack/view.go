@@ -85,13 +85,31 @@ func (v *view) reset(raw []byte) {
 }
 
 // looksXML tells an element, a declaration or a comment from a text that begins with an
-// angle bracket, as a syslog priority does.
+// angle bracket, as a syslog priority does. A lone word in brackets with a text behind it is
+// none.
 func looksXML(p []byte) bool {
 	if len(p) < 2 || p[0] != '<' {
 		return false
 	}
-	c := p[1] | 0x20
-	return c >= 'a' && c <= 'z' || p[1] == '_' || p[1] == '?' || p[1] == '!'
+	if p[1] == '?' || p[1] == '!' {
+		return true
+	}
+	i := 1
+	for i < len(p) && (p[i]|0x20 >= 'a' && p[i]|0x20 <= 'z' || p[i] == '_' || i > 1 && (p[i] >= '0' && p[i] <= '9' || p[i] == '-' || p[i] == '.' || p[i] == ':')) {
+		i++
+	}
+	if i == 1 || i == len(p) {
+		return false
+	}
+	end := bytes.TrimRight(p, " \t\r\n\x00")
+	switch p[i] {
+	case ' ', '\t', '\r', '\n', '/': // attributes, or an empty element
+		return end[len(end)-1] == '>' || bytes.Contains(p[i:min(len(p), i+256)], []byte("=\"")) || bytes.Contains(p[i:min(len(p), i+256)], []byte("='"))
+	case '>':
+		rest := bytes.TrimLeft(p[i+1:], " \t\r\n")
+		return end[len(end)-1] == '>' || len(rest) > 0 && rest[0] == '<'
+	}
+	return false
 }
 
 // looksJSON tells a JSON array from a text that begins with a bracket.
