@@ -131,6 +131,7 @@ Formats and the native names that they give:
 	        heading that of the label anywhere. What a slot holds already stays. Skips a text with none of the labels
 	xml:    {mode: windows}  provider_name, event_id, event_data.NAME, ...; {mode: generic}: element paths
 
+A key that a pattern captured before, or a column, keeps what came first; the key is then kept as NAME_.
 With as: in, the names of a layer are in.NAME. Names starting with _ are temporaries: set by
 map, read by expressions, never kept. message~ as a destination replaces the text that the next layer
 reads.

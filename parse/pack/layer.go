@@ -41,6 +41,7 @@ type layer struct {
 	split      []string
 	header     []int             // slots of a header's parts
 	lists      []int             // slots of paths that collect a list
+	shared     []sharedSlot      // of names that may be captured before
 	containers []parse.Key       // where keys without a slot go, by the kernel's node number
 	long       map[string][]byte // CEF: long names of the dictionary's short keys; nil: not wanted
 	strip      []string          // CEF: prefixes that extension keys may have
@@ -140,7 +141,12 @@ func (s *state) runLayer(l *layer) bool {
 		}
 		return false
 	}
-	err := l.run(s, l, s.text(v))
+	var err error
+	if len(l.shared) > 0 {
+		err = s.runShared(l, v)
+	} else {
+		err = l.run(s, l, s.text(v))
+	}
 	if err == nil {
 		return true
 	}
@@ -151,6 +157,36 @@ func (s *state) runLayer(l *layer) bool {
 		s.drift = err.Error()
 	}
 	return false
+}
+
+// sharedSlot is a name that both a text pattern or a column and a key of the layer can have.
+type sharedSlot struct {
+	slot int
+	key  []byte
+}
+
+// runShared runs a layer some of whose keys may be captured already. What came first stays:
+// a payload must not change what stood in front of it. The key then is one without a slot.
+func (s *state) runShared(l *layer, v parse.Value) error {
+	s.earlier = s.earlier[:0]
+	for _, sh := range l.shared {
+		e := s.frame.Slots[sh.slot]
+		if s.earlier = append(s.earlier, e); !e.IsZero() {
+			s.frame.Set(sh.slot, parse.Value{})
+		}
+	}
+	err := l.run(s, l, s.text(v))
+	for i, sh := range l.shared {
+		if s.earlier[i].IsZero() {
+			continue
+		}
+		later := s.frame.Slots[sh.slot]
+		s.frame.Set(sh.slot, s.earlier[i])
+		if rest := len(s.frame.Rest); !later.IsZero() && s.frame.Put(-1, 0, sh.key, later) {
+			s.place(l, rest)
+		}
+	}
+	return err
 }
 
 func runJSON(s *state, l *layer, text []byte) error {

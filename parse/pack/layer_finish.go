@@ -20,11 +20,14 @@ func (c *compiler) finishLayers() error {
 		var names []string
 		var slots []int
 		for i, name := range c.names {
-			if c.declared[name] || strings.HasPrefix(name, "_") {
+			if i == slotMessage || i == slotRaw || strings.HasPrefix(name, "_") {
 				continue
 			}
 			if native, ok := l.wanted(name); ok && native != "" {
 				names, slots = append(names, native), append(slots, i)
+				if c.declared[name] && !strings.ContainsAny(native, ".[") {
+					l.shared = append(l.shared, sharedSlot{i, []byte(native)})
+				}
 			} else if l.kind == "syslog" && c.spelled(name) {
 				names, slots = append(names, name), append(slots, i)
 			}

@@ -28,7 +28,8 @@ type state struct {
 	failed   bool // a filter could not do its work on a value that was there
 	consumed []uint64
 
-	envelope []byte // the object around the array that the event was in
+	envelope []byte        // the object around the array that the event was in
+	earlier  []parse.Value // of the shared slots of the layer that runs
 
 	matched int    // number of the pattern that a text had
 	drop    bool   // the event is not wanted
