@@ -104,6 +104,8 @@ Formats and the native names that they give:
 	        Sets log.syslog.*, @timestamp and the fields named by host ('none' for none).
 	        A message without header is passed on as it is, unless required. params: PREFIX
 	        gives PREFIX.PARAM instead of sd.PARAM, params: '' the bare PARAM
+	        A pack that reads JSON and has no such step takes an object, or an array of them, behind a
+	        header too: log.syslog.* is set, and @timestamp where the event has none
 	json:   {as: PREFIX}     paths: a.b.c, a[0].b, a[].b (a list), a."b.c"
 	cef:    {names: wire}    cef.version .vendor .product .device_version .class_id .name .severity,
 	        extension keys as on the wire; label("Rule Name") finds csN by csNLabel. names: long

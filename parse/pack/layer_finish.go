@@ -13,6 +13,10 @@ import (
 
 // finish makes the lookups of key-based layers, now that all native names are known.
 func (c *compiler) finishLayers() error {
+	syslogStep := func(l *layer) bool { return l.kind == "syslog" }
+	c.program.unheaded = !slices.ContainsFunc(c.keyed, syslogStep) && slices.ContainsFunc(c.keyed, func(l *layer) bool {
+		return l.kind == "json" && l.from <= slotRaw
+	})
 	for _, l := range c.keyed {
 		if l.kind == "outline" { // knows its names already
 			continue

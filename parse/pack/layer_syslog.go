@@ -173,6 +173,80 @@ func (s *state) setSyslog(m *syslog.Message, l *layer, hosts []fieldKey, setTime
 	f.Set(slotMessage, parse.BytesValue(m.Payload))
 }
 
+// logSyslog sets the fields below log.syslog that a header tells.
+func logSyslog(r *parse.Record, m *syslog.Message) {
+	put := func(key ecs.Key, b []byte) {
+		if len(b) > 0 {
+			r.Set(key, parse.BytesValue(b))
+		}
+	}
+	put(ecs.LogSyslogHostname, m.Hostname)
+	put(ecs.LogSyslogAppName, m.AppName)
+	put(ecs.LogSyslogProcID, m.ProcID)
+	put(ecs.LogSyslogMsgID, m.MsgID)
+	if m.HasPriority {
+		facility, severity := syslog.OfPriority(m.Priority)
+		r.SetInt(ecs.LogSyslogPriority, int64(m.Priority))
+		r.SetInt(ecs.LogSyslogFacilityCode, int64(facility))
+		r.SetConst(ecs.LogSyslogFacilityName, syslog.FacilityName(facility))
+		r.SetInt(ecs.LogSyslogSeverityCode, int64(severity))
+		r.SetConst(ecs.LogSyslogSeverityName, syslog.SeverityName(severity))
+	}
+	if m.Version > 0 {
+		r.SetConst(ecs.LogSyslogVersion, "1")
+	}
+}
+
+// payload takes a syslog header off JSON, for packs that have no syslog step: what comes
+// from a cloud's API arrives behind one as soon as it is relayed.
+func (s *state) payload(raw []byte) []byte {
+	t := trimSpaceAndBOM(raw)
+	if len(t) == 0 || t[0] == '{' || t[0] == '[' {
+		return raw
+	}
+	if s.syslogDone {
+		s.carrier, s.syslogDone = *s.syslogHeader, false
+	} else {
+		s.headers.Time = s.time
+		if s.headers.Parse(t, &s.carrier) != nil {
+			return raw
+		}
+	}
+	var inner syslog.Message
+	if m := &s.carrier; m.HeaderLen > 0 && len(m.Payload) > 0 && m.Payload[0] == '<' && s.headers.Relayed(m, &inner) && inner.HasPriority {
+		if !inner.HasTime {
+			inner.HasTime, inner.Time = m.HasTime, m.Time
+		}
+		*m = inner
+	}
+	b := trimSpaceAndBOM(s.carrier.Payload)
+	if s.carrier.HeaderLen == 0 || len(b) == 0 || b[0] != '{' && (b[0] != '[' || !looksLikeObjects(b)) {
+		return raw
+	}
+	s.carried, s.carrier.Payload = true, b
+	return b
+}
+
+// looksLikeObjects tells an array of objects from text in brackets.
+func looksLikeObjects(b []byte) bool {
+	b = trimSpaceAndBOM(b[1:])
+	return len(b) > 0 && b[0] == '{'
+}
+
+// setCarrier tells of the header that payload took off. Its time is the event's where the
+// event has none.
+func (s *state) setCarrier() {
+	logSyslog(s.rec, &s.carrier)
+	if !s.carrier.HasTime || s.rec.Has(ecs.Timestamp) {
+		return
+	}
+	v := parse.TimeValue(s.carrier.Time.Nanos)
+	if s.carrier.Time.Zoned {
+		v = v.WithFlags(parse.Zoned)
+	}
+	s.setTimestamp(v)
+}
+
 // readStructured puts the parameters of structured data into slots; the others are
 // kept below log.syslog.structured_data.
 func (s *state) readStructured(m *syslog.Message, l *layer, st *layerState) error {

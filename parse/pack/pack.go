@@ -25,6 +25,7 @@ type Pack struct {
 	namespace string
 	roots     []string // first segments that vendor fields may have
 	keep      bool
+	unheaded  bool // reads JSON and has no syslog step: a header is taken off before
 
 	steps  []*step
 	layers []*layer

@@ -113,15 +113,19 @@ func (c *compiler) splitter(y *yaml.Node) (*splitter, error) {
 func (p *Pack) parse(s *state, o Options, m *parse.Message, out *parse.Events[parse.Record]) error {
 	s.msg = m
 	s.clock.set(&s.time, &o, m)
-	if p.split == nil {
-		return p.event(s, o, m.Raw, out)
+	whole := m.Raw
+	if s.carried = false; p.unheaded {
+		whole = s.payload(whole)
 	}
-	raw := trimSpaceAndBOM(m.Raw)
+	if p.split == nil {
+		return p.event(s, o, whole, out)
+	}
+	raw := trimSpaceAndBOM(whole)
 	if len(raw) == 0 || (raw[0] != '{' && raw[0] != '[') {
 		if p.split.header {
 			return p.headed(s, o, raw, out)
 		}
-		return p.event(s, o, m.Raw, out)
+		return p.event(s, o, whole, out)
 	}
 	if raw[0] == '{' && !p.split.mayHold(raw) && !(p.split.lines && bytes.IndexByte(raw, '\n') >= 0) {
 		return p.event(s, o, raw, out)
@@ -270,6 +274,9 @@ func (p *Pack) event(s *state, o Options, raw []byte, out *parse.Events[parse.Re
 	}
 	s.run(p.steps)
 	s.syslogDone = false
+	if s.carried {
+		s.setCarrier()
+	}
 	if s.fail == nil && !s.drop {
 		for i := range p.required {
 			if !r.Has(*p.required[i].key.ref) {
@@ -304,6 +311,9 @@ func (p *Pack) event(s *state, o Options, raw []byte, out *parse.Events[parse.Re
 		}
 	}
 	if o.Original {
+		if s.carried && len(raw) == len(s.carrier.Payload) {
+			raw = s.msg.Raw
+		}
 		keepOriginal(r, raw)
 	}
 	r.Settle()

@@ -46,9 +46,13 @@ type state struct {
 	// What detection read already, so that the pack need not read it again.
 	syslogDone   bool
 	syslogHeader *syslog.Message // of the raw message, if syslogDone
-	zoneText     map[*time.Location]string
-	labels       []labelSlots // those that the event has, once labelsDone is set
-	labelsDone   bool
+	// The header in front of the JSON of a pack that knows of none, if carried.
+	carried    bool
+	carrier    syslog.Message
+	headers    syslog.Parser
+	zoneText   map[*time.Location]string
+	labels     []labelSlots // those that the event has, once labelsDone is set
+	labelsDone bool
 }
 
 func (s *state) touch(i int) {
