@@ -122,6 +122,31 @@ type Protocol interface {
 // sent.
 type Preparer interface{ Prepare(req *http.Request) }
 
+// RowPreparer is a Preparer that looks at the rows of the request.
+type RowPreparer interface {
+	PrepareRows(req *http.Request, rows *Rows)
+}
+
+// Statuser is an optional interface of a Protocol whose server says more by its text than
+// by its status.
+type Statuser interface {
+	// Status says what an answer other than 2xx means; AsUsual where it says no more
+	// than its status does.
+	Status(status int, text string) Meaning
+}
+
+// Meaning is what an answer means.
+type Meaning uint8
+
+// The meanings of an answer.
+const (
+	AsUsual    Meaning = iota
+	BadRow             // some row is not understood: to be isolated
+	TooLarge           // to be sent in parts
+	Overloaded         // to be sent again, as after 429
+	Passing            // to be sent again
+)
+
 // Defaults of a protocol for the limits of a request; zero means those of Options.
 type Defaults struct{ MaxRows, MaxBytes int }
 

@@ -69,6 +69,15 @@ func Unclear(reason string) error {
 	return &Answer{Kind: errcat.TransientNetwork, Status: http.StatusOK, Text: Plain(reason)}
 }
 
+// Pending is a verdict that is not final: the rows were received, and Confirm asks
+// whether they are safe. do sends a POST to a path of the same server, with the same
+// credentials, and returns the body of a 2xx answer.
+type Pending struct {
+	Confirm func(ctx context.Context, do func(path string, body []byte) ([]byte, error)) error
+}
+
+func (*Pending) Error() string { return "received, and not confirmed yet" }
+
 const maxReason = 300
 
 // Plain makes text of a server fit for a log: short, and on one line.
@@ -288,20 +297,44 @@ func (d *delivery) post(pick []int32) error {
 		d.gzip.Close()
 		body = d.packed.Bytes()
 	}
-	secret, err := d.secrets.get()
-	if err != nil {
-		return &Answer{Kind: errcat.AccessDenied, Status: http.StatusUnauthorized, Text: Plain(err.Error())}
-	}
-	ctx, cancel := context.WithTimeout(d.ctx, d.opts.Timeout)
-	defer cancel()
 	to := d.opts.URLs[int(d.url.Load())%len(d.opts.URLs)]
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, to, bytes.NewReader(body))
+	text, err := d.request(to, body, !d.opts.NoCompression, rows)
 	if err != nil {
 		return err
 	}
+	err = d.proto.Verdict(text, rows)
+	var p *Pending
+	if errors.As(err, &p) {
+		return p.Confirm(d.ctx, func(path string, body []byte) ([]byte, error) {
+			at, err := url.Parse(to)
+			if err != nil {
+				return nil, err
+			}
+			ref, err := url.Parse(path)
+			if err != nil {
+				return nil, err
+			}
+			return d.request(at.ResolveReference(ref).String(), body, false, &Rows{d.g, nil})
+		})
+	}
+	return err
+}
+
+// request sends one body and returns that of a 2xx answer.
+func (d *delivery) request(to string, body []byte, packed bool, rows *Rows) ([]byte, error) {
+	secret, err := d.secrets.get()
+	if err != nil {
+		return nil, &Answer{Kind: errcat.AccessDenied, Status: http.StatusUnauthorized, Text: Plain(err.Error())}
+	}
+	ctx, cancel := context.WithTimeout(d.ctx, d.opts.Timeout)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, to, bytes.NewReader(body))
+	if err != nil {
+		return nil, err
+	}
 	req.Header.Set("User-Agent", "penstock")
 	req.Header.Set("Content-Type", d.proto.ContentType())
-	if !d.opts.NoCompression {
+	if packed {
 		req.Header.Set("Content-Encoding", "gzip")
 	}
 	for k, v := range d.opts.Header {
@@ -311,28 +344,31 @@ func (d *delivery) post(pick []int32) error {
 	if p, ok := d.proto.(Preparer); ok {
 		p.Prepare(req)
 	}
+	if p, ok := d.proto.(RowPreparer); ok {
+		p.PrepareRows(req, rows)
+	}
 	resp, err := d.client.RoundTrip(req) // follows no redirect
 	if err != nil {
-		return d.network(err, secret)
+		return nil, d.network(err, secret)
 	}
 	defer resp.Body.Close()
 	d.sent.Add(int64(len(body)))
 	limit := int64(64 << 10)
 	if resp.StatusCode/100 == 2 {
-		limit += 512 * int64(len(pick))
+		limit += 512 * int64(rows.Len())
 	}
 	text, err := io.ReadAll(io.LimitReader(resp.Body, limit+1))
 	switch {
 	case err != nil && resp.StatusCode/100 == 2:
-		return d.network(err, secret)
+		return nil, d.network(err, secret)
 	case int64(len(text)) > limit && resp.StatusCode/100 == 2:
-		return Unclear("the answer is longer than one to these events can be")
+		return nil, Unclear("the answer is longer than one to these events can be")
 	}
 	if resp.StatusCode/100 == 2 {
 		d.secrets.accepted()
-		return d.proto.Verdict(text, rows)
+		return text, nil
 	}
-	return d.status(resp, text, secret)
+	return nil, d.status(resp, text, secret)
 }
 
 // network is the error of a request without an answer. The text of a url.Error would
@@ -361,7 +397,19 @@ func (d *delivery) status(resp *http.Response, text []byte, secret string) error
 		Kind: errcat.SinkRejected, Status: resp.StatusCode, Text: d.secrets.hide(Plain(string(text)), secret),
 		After: ratelimit.ParseHeader(resp.Header, time.Now(), d.opts.MaxRetryAfter).Pause(),
 	}
+	meaning := AsUsual
+	if m, ok := d.proto.(Statuser); ok {
+		meaning = m.Status(resp.StatusCode, string(text))
+	}
 	switch code := resp.StatusCode; {
+	case meaning == BadRow:
+		return &whole{a, errBad}
+	case meaning == TooLarge:
+		return &whole{a, errTooLarge}
+	case meaning == Overloaded:
+		a.Kind = errcat.RateLimited
+	case meaning == Passing:
+		a.Kind = errcat.TransientNetwork
 	case code == http.StatusTooManyRequests:
 		a.Kind = errcat.RateLimited
 	case code == http.StatusRequestEntityTooLarge:
