@@ -212,7 +212,6 @@ func TestVictoriaLogs(t *testing.T) {
 			for _, row := range peertest.QueryVictoriaLogs(t, base, "*") {
 				messages = append(messages, fmt.Sprint(row["_msg"]))
 			}
-			http.DefaultClient.CloseIdleConnections()
 			return messages
 		}}
 	}})

@@ -138,7 +138,6 @@ func TestVictoriaLogs(t *testing.T) {
 			for _, row := range peertest.QueryVictoriaLogs(t, base, "*") {
 				messages = append(messages, peertest.MessageOf([]byte(fmt.Sprint(row["_msg"]))))
 			}
-			http.DefaultClient.CloseIdleConnections()
 			return messages
 		}}
 	}})

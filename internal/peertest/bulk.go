@@ -125,3 +125,8 @@ func MessageOf(line []byte) string {
 func SplitLines(body []byte) [][]byte {
 	return bytes.Split(bytes.TrimSuffix(body, []byte("\n")), []byte("\n"))
 }
+
+// oneShot is a client that leaves no connection open.
+func oneShot() *http.Client {
+	return &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+}

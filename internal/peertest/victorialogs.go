@@ -25,7 +25,7 @@ func VictoriaLogs(t testing.TB) string {
 // QueryVictoriaLogs returns the rows that a LogsQL query finds.
 func QueryVictoriaLogs(t testing.TB, base, query string) []map[string]any {
 	t.Helper()
-	resp, err := http.PostForm(base+"/select/logsql/query", url.Values{"query": {query}})
+	resp, err := oneShot().PostForm(base+"/select/logsql/query", url.Values{"query": {query}})
 	if err != nil {
 		t.Fatal(err)
 	}
