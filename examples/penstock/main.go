@@ -32,6 +32,8 @@ func commands() []command {
 		{"parse", "[-p PACK|FORMAT|auto] [flags] [FILE...]", "parse standard input or files into ECS events", runParse},
 		{"explain", "[-p PACK|auto] [FILE]", "tell which bytes and which line of a pack made each field", runExplain},
 		{"pack", "check|test|new|list|show|bench|grok|schema", "work on packs; run it alone for more", runPack},
+		{"run", "-c FILE", "run the pipeline that a file describes", runRun},
+		{"check", "-c FILE", "check such a file, and open nothing", runCheck},
 		{"spool", "list|check|repair|dump|replay", "look at what is stored on disk; run it alone for more", runSpool},
 	}
 }

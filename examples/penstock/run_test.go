@@ -1,0 +1,246 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/penstock-dev/penstock/internal/peertest"
+)
+
+// running is a penstock run at work.
+type running struct {
+	t      *testing.T
+	cancel context.CancelFunc
+	code   chan int
+	out    bytes.Buffer
+	errs   bytes.Buffer
+}
+
+func start(t *testing.T, in io.Reader, config string) *running {
+	t.Helper()
+	name := filepath.Join(t.TempDir(), "pipeline.yaml")
+	if err := os.WriteFile(name, []byte(config), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	r := &running{t: t, cancel: cancel, code: make(chan int, 1)}
+	go func() { r.code <- run(ctx, []string{"run", "-c", name}, stdio{in, &r.out, &r.errs}) }()
+	t.Cleanup(cancel)
+	return r
+}
+
+func (r *running) stop() {
+	r.t.Helper()
+	r.cancel()
+	r.wait()
+}
+
+func (r *running) wait() {
+	r.t.Helper()
+	select {
+	case code := <-r.code:
+		if code != 0 {
+			r.t.Errorf("exit %d: %s", code, r.errs.String())
+		}
+	case <-time.After(30 * time.Second):
+		r.t.Fatal("it does not end")
+	}
+}
+
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
+
+// eventually waits for a file that holds a text.
+func eventually(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(20 * time.Second); !ok(); time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("%s: waited too long", what)
+		}
+	}
+}
+
+func contents(dir string) string {
+	var all []byte
+	entries, _ := os.ReadDir(dir)
+	for _, e := range entries {
+		b, _ := os.ReadFile(filepath.Join(dir, e.Name()))
+		all = append(all, b...)
+	}
+	return string(all)
+}
+
+func TestRunStandardInput(t *testing.T) {
+	r := start(t, strings.NewReader(asaLine+"\nno device writes this\n"+cefLine+"\n"), `
+sources: [{stdin: {}}]
+sinks: [{stdout: {}}]
+dead_letters: {dir: `+filepath.Join(t.TempDir(), "dead")+`}
+pipeline: {ordered: true}
+`)
+	r.wait()
+	got := lines(r.out.String())
+	if len(got) != 2 || field(t, got[0], "event.dataset") != "cisco.asa" || field(t, got[1], "event.dataset") != "cef.log" {
+		t.Errorf("%s\n%s", r.out.String(), r.errs.String())
+	}
+	if !strings.Contains(r.errs.String(), "1 dead letters (UNKNOWN_FORMAT 1)") {
+		t.Errorf("the summary: %s", r.errs.String())
+	}
+}
+
+// Files and syslog in, through a spool into files; a dead letter is stored and counted.
+func TestRunFilesAndSyslog(t *testing.T) {
+	dir, address := t.TempDir(), freeAddress(t)
+	logs, out := filepath.Join(dir, "logs"), filepath.Join(dir, "out")
+	if err := os.Mkdir(logs, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	r := start(t, strings.NewReader(""), fmt.Sprintf(`
+parser: {pack: auto, original: true}
+output: {schema: ecs-flat, fields: ecs}
+sources:
+  - file: {include: ["%s/*.log"], checkpoint: %s/state/files, poll: 10ms, scan: 20ms}
+  - syslog: {network: tcp, address: "%s", limits: {allow: [127.0.0.0/8]}}
+sinks:
+  - file: {dir: %s, max_age: 100ms}
+    name: events
+    spool: {dir: %s/spool, max_bytes: 16MiB}
+dead_letters: {dir: %s/dead, max_bytes: 1MiB}
+`, logs, dir, address, out, dir, dir))
+	if err := os.WriteFile(filepath.Join(logs, "fw.log"), []byte(asaLine+"\n"+cefLine[:30]+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var conn net.Conn
+	eventually(t, "connecting", func() bool {
+		var err error
+		conn, err = net.Dial("tcp", address)
+		return err == nil
+	})
+	fmt.Fprintf(conn, "<134>Mar  3 08:15:02 gw %s\n", cefLine)
+	conn.Close()
+	eventually(t, "two events", func() bool {
+		all := contents(out)
+		return strings.Contains(all, "cisco.asa") && strings.Contains(all, "cef.log")
+	})
+	r.stop()
+	for _, line := range lines(contents(out)) {
+		var m map[string]any
+		if err := json.Unmarshal([]byte(line), &m); err != nil || m["event.original"] == nil {
+			t.Errorf("%v: %s", err, line)
+		}
+	}
+	if s := r.errs.String(); !strings.Contains(s, "3 records, 2 events, 1 dead letters (TRUNCATED 1)") {
+		t.Errorf("the summary: %s", s)
+	}
+	list, _, _ := penstock(t, "", "spool", "list", filepath.Join(dir, "dead"))
+	if list == "" {
+		t.Error("there is no spool of dead letters")
+	}
+}
+
+// block is a block of the README, by the name in front of it.
+func block(t *testing.T, name string) string {
+	t.Helper()
+	b, err := os.ReadFile("README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, ok := strings.Cut(string(b), "<!-- "+name+" -->\n")
+	_, rest, ok2 := strings.Cut(rest, "\n")
+	text, _, ok3 := strings.Cut(rest, "```")
+	if !ok || !ok2 || !ok3 {
+		t.Fatalf("README.md has no block %s", name)
+	}
+	return text
+}
+
+// The tutorial of the README, with addresses and folders of the test.
+func TestTutorial(t *testing.T) {
+	base := peertest.VictoriaLogs(t)
+	address := freeAddress(t)
+	dir := t.TempDir()
+	here := strings.NewReplacer("127.0.0.1:2514", address, `port="2514"`, fmt.Sprintf(`port="%s"`, address[strings.LastIndexByte(address, ':')+1:]),
+		"http://127.0.0.1:9428", base, "/var/lib/penstock", dir, "/var/log/fw.log", dir+"/fw.log")
+	r := start(t, strings.NewReader(""), here.Replace(block(t, "pipeline")))
+	f, err := os.Create(filepath.Join(dir, "fw.log"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	peertest.Rsyslog(t, here.Replace(block(t, "rsyslog")))
+	const n = 50
+	now := time.Now().UTC()
+	for i := range n {
+		fmt.Fprintf(f, "<166>%s fw1 : %%ASA-6-302013: Built outbound TCP connection %d for outside:198.51.100.20/443 (198.51.100.20/443) to inside:10.20.4.17/51544 (203.0.113.9/51544)\n",
+			now.Format("Jan _2 2006 15:04:05"), i)
+	}
+	query := strings.TrimSpace(here.Replace(block(t, "query")))
+	eventually(t, "the query", func() bool {
+		res, err := http.Get(query)
+		if err != nil {
+			return false
+		}
+		defer res.Body.Close()
+		b, _ := io.ReadAll(res.Body)
+		return strings.Contains(string(b), fmt.Sprintf(`"%d"`, n))
+	})
+	r.stop()
+}
+
+// The large example of the README is a configuration too.
+func TestReadmeChecks(t *testing.T) {
+	b, err := os.ReadFile("README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(b), "```yaml\n")
+	config, _, _ := strings.Cut(rest, "```")
+	name := filepath.Join(t.TempDir(), "p.yaml")
+	if err := os.WriteFile(name, []byte(config), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if out, errs, code := penstock(t, "", "check", "-c", name); code != 0 || !strings.Contains(out, "3 sources, 2 sinks") {
+		t.Errorf("exit %d: %s%s", code, out, errs)
+	}
+}
+
+func TestCheck(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "p.yaml")
+	for config, want := range map[string]string{
+		"sources: [{stdin: {}}]\nsinks: [{stdout: {}}]\n":                                                "1 sources, 1 sinks",
+		"sources: [{stdin: {}}]\n":                                                                       "a list sinks",
+		"sources: [{carrier_pigeon: {}}]\nsinks: [{stdout: {}}]\n":                                       ":1:12: carrier_pigeon is no kind of source; there are api,",
+		"sources: [{stdin: {}, file: {}}]\nsinks: [{stdout: {}}]\n":                                      "two kinds",
+		"sources: [{syslog: {adress: x}}]\nsinks: [{stdout: {}}]\n":                                      `"adress" is not known here; it is one of address,`,
+		"sources: [{stdin: {}}]\nsinks: [{stdout: {}, spool: {max_bytes: big}}]\n":                       "a number is wanted",
+		"sources: [{stdin: {}}]\nsinks: [{stdout: {}}]\nparser: {pack: acme.nothing}\n":                  "acme.nothing",
+		"sources: [{stdin: {}}]\nsinks: [{stdout: {}}]\noutput: {schema: xml}\n":                         "ocsf",
+		"sources: [{api: {endpoints: [{definition: okta.system}]}}]\nsinks: [{stdout: {}}]\n":            "needs domain, secret token",
+		"sources: [{stdin: {}}]\nsinks: [{stdout: {}}]\nextra: 1\n":                                      `"extra" is not known`,
+		"sources: [{stdin: {}}]\nsinks: [{elastic: {urls: [x], auth: {secret: {env: NOT_SET_HERE}}}}]\n": "NOT_SET_HERE is not set",
+	} {
+		if err := os.WriteFile(name, []byte(config), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		out, errs, code := penstock(t, "", "check", "-c", name)
+		if !strings.Contains(out+errs, want) || (code == 0) != (errs == "") {
+			t.Errorf("%s: exit %d\n%s%s\nwant %q", config, code, out, errs, want)
+		}
+	}
+}

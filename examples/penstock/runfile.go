@@ -1,0 +1,391 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/penstock-dev/penstock/batch"
+	"github.com/penstock-dev/penstock/batch/deadletter"
+	"github.com/penstock-dev/penstock/batch/elastic"
+	batchfile "github.com/penstock-dev/penstock/batch/file"
+	"github.com/penstock-dev/penstock/batch/spool"
+	"github.com/penstock-dev/penstock/examples/penstock/internal/config"
+	"github.com/penstock-dev/penstock/ingest"
+	"github.com/penstock-dev/penstock/ingest/api"
+	inelastic "github.com/penstock-dev/penstock/ingest/elastic"
+	"github.com/penstock-dev/penstock/ingest/file"
+	inhttp "github.com/penstock-dev/penstock/ingest/http"
+	inloki "github.com/penstock-dev/penstock/ingest/loki"
+	inotlp "github.com/penstock-dev/penstock/ingest/otlp"
+	"github.com/penstock-dev/penstock/ingest/reader"
+	"github.com/penstock-dev/penstock/ingest/relp"
+	insplunk "github.com/penstock-dev/penstock/ingest/splunk"
+	"github.com/penstock-dev/penstock/ingest/syslog"
+	"github.com/penstock-dev/penstock/internal/yaml"
+	"github.com/penstock-dev/penstock/parse"
+)
+
+type (
+	deadSink   = batch.Sink[ingest.DeadLetter]
+	recordSink = batch.Sink[parse.Record]
+)
+
+// sinkEntry is a sink of the file with what its queue needs.
+type sinkEntry struct {
+	output ingest.Output[parse.Record]
+	open   func(dead deadSink) (recordSink, io.Closer, error)
+}
+
+func loadPipeline(name string, std stdio, log *slog.Logger) (*pipelineFile, error) {
+	if name == "" {
+		return nil, errors.New("-c names no file")
+	}
+	src, err := os.ReadFile(name)
+	if err != nil {
+		return nil, err
+	}
+	f, err := config.Parse(name, src)
+	if err != nil {
+		return nil, err
+	}
+	p := &pipelineFile{file: f, std: std, log: log}
+	root := f.Root
+	if err := f.Keys(root, "parser", "output", "pipeline", "sources", "sinks", "dead_letters"); err != nil {
+		return nil, err
+	}
+	if err := p.readParser(root); err != nil {
+		return nil, err
+	}
+	if err := f.Fill(root.Get("pipeline"), &p.limits); err != nil {
+		return nil, err
+	}
+	for _, list := range [...]string{"sources", "sinks"} {
+		if n := root.Get(list); n == nil || n.Kind != yaml.List || len(n.Items) == 0 {
+			return nil, f.Errorf(root, "a list %s with one entry at least is needed", list)
+		}
+	}
+	for _, n := range root.Get("sources").Items {
+		open, err := p.source(n)
+		if err != nil {
+			return nil, err
+		}
+		p.sources = append(p.sources, open)
+	}
+	for _, n := range root.Get("sinks").Items {
+		e, err := p.sink(n)
+		if err != nil {
+			return nil, err
+		}
+		p.sinks = append(p.sinks, e)
+	}
+	if n := root.Get("dead_letters"); n != nil {
+		var o deadletter.Options
+		if err := f.Fill(n, &o); err != nil {
+			return nil, err
+		}
+		p.dead = func() (deadSink, io.Closer, error) {
+			s, err := deadletter.New(o)
+			if err != nil {
+				return nil, nil, f.Wrap(n, err)
+			}
+			return s, s, nil
+		}
+	}
+	return p, nil
+}
+
+// readParser takes over what penstock parse has as flags.
+func (p *pipelineFile) readParser(root *yaml.Node) error {
+	var parser struct {
+		Pack, Packs, Zone string
+		Overlays          []string
+		Original          bool
+	}
+	output := struct{ Schema, Fields string }{"ecs", "all"}
+	parser.Pack, parser.Zone = "auto", "UTC"
+	if err := p.file.Fill(root.Get("parser"), &parser); err != nil {
+		return err
+	}
+	if err := p.file.Fill(root.Get("output"), &output); err != nil {
+		return err
+	}
+	p.parse = parseOptions{
+		pack: parser.Pack, packs: parser.Packs, overlay: strings.Join(parser.Overlays, ","), zone: parser.Zone, original: parser.Original,
+		output: output.Schema, fields: output.Fields,
+	}
+	if output.Fields != "all" && output.Fields != "ecs" {
+		return p.file.Errorf(root.Get("output").Get("fields"), "fields is all or ecs")
+	}
+	if _, err := p.parse.encoder(); err != nil {
+		return p.file.Wrap(root.Get("output"), err)
+	}
+	if _, err := time.LoadLocation(parser.Zone); err != nil {
+		return p.file.Wrap(root.Get("parser").Get("zone"), err)
+	}
+	return nil
+}
+
+// kind makes an opener from the options that the file has.
+type kind[T any] func(f *config.File, n *yaml.Node) (opener[T], error)
+
+// kindOf is a kind whose options are a struct of the Go API.
+func kindOf[O, T any](open func(O) (T, io.Closer, error)) kind[T] {
+	return func(f *config.File, n *yaml.Node) (opener[T], error) {
+		var o O
+		if err := f.Fill(n, &o); err != nil {
+			return nil, err
+		}
+		return func() (T, io.Closer, error) {
+			t, c, err := open(o)
+			return t, c, f.Wrap(n, err)
+		}, nil
+	}
+}
+
+// listener is kindOf for a source that is closed by its Run.
+func listener[O any, S ingest.Source](log *slog.Logger, open func(O, *slog.Logger) (S, error)) kind[ingest.Source] {
+	return kindOf(func(o O) (ingest.Source, io.Closer, error) {
+		s, err := open(o, log)
+		if err != nil {
+			return nil, nil, err
+		}
+		return s, nil, nil
+	})
+}
+
+// The HTTP sources have the options of the server and their own side by side.
+type (
+	httpOptions struct {
+		inhttp.ServerOptions
+		inhttp.Options
+	}
+	splunkOptions struct {
+		insplunk.ServerOptions
+		insplunk.Options
+	}
+	elasticOptions struct {
+		inelastic.ServerOptions
+		inelastic.Options
+	}
+	otlpOptions struct {
+		inotlp.ServerOptions
+		inotlp.Options
+	}
+	lokiOptions struct {
+		inloki.ServerOptions
+		inloki.Options
+	}
+	// elasticSink has the index beside what all HTTP sinks have.
+	elasticSink struct {
+		elastic.Options
+		Index elastic.Index
+	}
+)
+
+func (p *pipelineFile) sourceKinds() map[string]kind[ingest.Source] {
+	log := p.log
+	return map[string]kind[ingest.Source]{
+		"stdin": kindOf(func(o reader.Options) (ingest.Source, io.Closer, error) { return reader.New(p.std.in, o), nil, nil }),
+		"file": listener(log, func(o file.FollowOptions, log *slog.Logger) (*file.Follower, error) {
+			o.Logger = log
+			return file.Follow(o)
+		}),
+		"syslog": listener(log, func(o syslog.Options, log *slog.Logger) (*syslog.Source, error) {
+			o.Logger = log
+			return syslog.Listen(o)
+		}),
+		"relp": listener(log, func(o relp.Options, log *slog.Logger) (*relp.Source, error) {
+			o.Logger = log
+			return relp.Listen(o)
+		}),
+		"http": listener(log, func(o httpOptions, log *slog.Logger) (*inhttp.Source, error) {
+			o.Logger = log
+			return inhttp.Listen(o.ServerOptions, o.Options)
+		}),
+		"splunk": listener(log, func(o splunkOptions, log *slog.Logger) (*insplunk.Source, error) {
+			o.Logger = log
+			return insplunk.Listen(o.ServerOptions, o.Options)
+		}),
+		"elastic": listener(log, func(o elasticOptions, log *slog.Logger) (*inelastic.Source, error) {
+			o.Logger = log
+			return inelastic.Listen(o.ServerOptions, o.Options)
+		}),
+		"otlp": listener(log, func(o otlpOptions, log *slog.Logger) (*inotlp.Source, error) {
+			o.Logger = log
+			return inotlp.Listen(o.ServerOptions, o.Options)
+		}),
+		"loki": listener(log, func(o lokiOptions, log *slog.Logger) (*inloki.Source, error) {
+			o.Logger = log
+			return inloki.Listen(o.ServerOptions, o.Options)
+		}),
+		"api": p.apiSource,
+	}
+}
+
+// apiSource reads the endpoints, each of which names a built-in definition or a file.
+func (p *pipelineFile) apiSource(f *config.File, n *yaml.Node) (opener[ingest.Source], error) {
+	var o struct {
+		api.Options
+		Endpoints []struct {
+			Definition, Name string
+			Params           map[string]string
+			Secrets          api.Secrets
+			Interval         time.Duration
+		}
+	}
+	if err := f.Fill(n, &o); err != nil {
+		return nil, err
+	}
+	for i, e := range o.Endpoints {
+		def, err := definition(e.Definition)
+		if err != nil {
+			return nil, f.Wrap(n.Get("endpoints").Items[i], err)
+		}
+		o.Options.Endpoints = append(o.Options.Endpoints, api.Endpoint{
+			Definition: def, Name: e.Name, Params: e.Params, Secrets: e.Secrets, Interval: e.Interval,
+		})
+	}
+	o.Logger = p.log
+	src, err := api.New(o.Options) // it opens nothing
+	if err != nil {
+		return nil, f.Wrap(n, err)
+	}
+	return func() (ingest.Source, io.Closer, error) { return src, nil, nil }, nil
+}
+
+func definition(name string) (*api.Definition, error) {
+	if !strings.HasSuffix(name, ".yaml") {
+		return api.Builtin(name)
+	}
+	src, err := os.ReadFile(name)
+	if err != nil {
+		return nil, err
+	}
+	return api.ParseDefinition(name, src)
+}
+
+func (p *pipelineFile) source(n *yaml.Node) (opener[ingest.Source], error) {
+	return pick(p.file, n, p.sourceKinds(), "source")
+}
+
+func (p *pipelineFile) sinkKinds() map[string]kind[recordSink] {
+	return map[string]kind[recordSink]{
+		"stdout": kindOf(func(struct{}) (recordSink, io.Closer, error) {
+			return batch.NewWriter[parse.Record](p.std.out), nil, nil
+		}),
+		"file": kindOf(func(o batchfile.Options) (recordSink, io.Closer, error) {
+			s, err := batchfile.New[parse.Record](o)
+			if err != nil {
+				return nil, nil, err
+			}
+			return s, s, nil
+		}),
+		"elastic": kindOf(func(o elasticSink) (recordSink, io.Closer, error) {
+			o.Logger = p.log
+			s, err := elastic.New[parse.Record](o.Options, o.Index)
+			if err != nil {
+				return nil, nil, err
+			}
+			return s, s, nil
+		}),
+	}
+}
+
+// pick finds the kind that an entry names.
+func pick[T any](f *config.File, n *yaml.Node, kinds map[string]kind[T], what string, beside ...string) (opener[T], error) {
+	key, options, err := f.One(n, beside...)
+	if err != nil {
+		return nil, err
+	}
+	k, ok := kinds[key.Text]
+	if !ok {
+		var names []string
+		for name := range kinds {
+			names = append(names, name)
+		}
+		slices.Sort(names)
+		return nil, f.Errorf(key, "%s is no kind of %s; there are %s", key.Text, what, strings.Join(names, ", "))
+	}
+	return k(f, options)
+}
+
+// sink reads an entry: its kind, its queue, and the spool in front of it.
+func (p *pipelineFile) sink(n *yaml.Node) (e sinkEntry, err error) {
+	f := p.file
+	beside := []string{"name", "best_effort", "drop", "queue_batches", "queue_bytes", "timeout", "spool"}
+	open, err := pick(f, n, p.sinkKinds(), "sink", beside...)
+	if err != nil {
+		return e, err
+	}
+	key, _, _ := f.One(n, beside...)
+	queue := struct {
+		Name             string
+		BestEffort, Drop bool
+		QueueBatches     int
+		QueueBytes       int64
+		Timeout          time.Duration
+	}{Name: key.Text}
+	rest := *n
+	rest.Pairs = nil
+	for _, pair := range n.Pairs {
+		if pair.Key.Text != key.Text && pair.Key.Text != "spool" {
+			rest.Pairs = append(rest.Pairs, pair)
+		}
+	}
+	if len(rest.Pairs) > 0 {
+		if err := f.Fill(&rest, &queue); err != nil {
+			return e, err
+		}
+	}
+	e.output = ingest.Output[parse.Record]{
+		Name: queue.Name, BestEffort: queue.BestEffort, Drop: queue.Drop, QueueBatches: queue.QueueBatches, QueueBytes: queue.QueueBytes, Timeout: queue.Timeout,
+	}
+	before := n.Get("spool")
+	if before == nil {
+		e.open = func(deadSink) (recordSink, io.Closer, error) { return open() }
+		return e, nil
+	}
+	var o spool.Options
+	if err := f.Fill(before, &o); err != nil {
+		return e, err
+	}
+	e.open = func(dead deadSink) (recordSink, io.Closer, error) {
+		inner, c, err := open()
+		if err != nil {
+			return nil, c, err
+		}
+		o.Logger, o.DeadLetters = p.log, dead
+		s, err := spool.NewSink(inner, o)
+		if err != nil {
+			return nil, c, f.Wrap(before, err)
+		}
+		return s, both{s, c}, nil
+	}
+	return e, nil
+}
+
+// both closes a spool and then its destination.
+type both struct{ first, second io.Closer }
+
+// drainTime is for how long what is spooled is still delivered at the end; the rest waits on
+// disk.
+const drainTime = 5 * time.Second
+
+func (b both) Close() error {
+	if d, ok := b.first.(interface{ Drain(context.Context) error }); ok {
+		ctx, cancel := context.WithTimeout(context.Background(), drainTime)
+		_ = d.Drain(ctx) // what is left stays on disk
+		cancel()
+	}
+	err := b.first.Close()
+	if b.second != nil {
+		err = errors.Join(err, b.second.Close())
+	}
+	return err
+}
