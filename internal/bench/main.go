@@ -54,7 +54,13 @@ func runChild(o options, peerName, corpusName, profile string) error {
 	if p == nil || c == nil {
 		return fmt.Errorf("no such peer or corpus: %s %s", peerName, corpusName)
 	}
-	s, err := measure(p, c, o.mb*1_000_000, o.span, profile)
+	var s sample
+	var err error
+	if p.program != nil {
+		s, err = p.program(c, o.mb*1_000_000, o.span)
+	} else {
+		s, err = measure(p, c, o.mb*1_000_000, o.span, profile)
+	}
 	if err != nil {
 		return err
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"time"
 )
 
 // errSkip says that a peer does not read a corpus.
@@ -15,6 +16,8 @@ type peer struct {
 	// start prepares for a corpus: what a host does once. run may be called again.
 	start   func(c *corpus) (run, error)
 	workers int
+	// program measures a peer that is another program, in the place of measure.
+	program func(c *corpus, size int, span time.Duration) (sample, error)
 }
 
 // run reads raw lines from r to the end and writes NDJSON to w. events counts what came out whole.
@@ -22,14 +25,15 @@ type run func(r io.Reader, w io.Writer) (events int, err error)
 
 // The first one is measured against the best of the others.
 var peers = []peer{
-	{"penstock", startPenstock(1), 1},
-	{"std", startStd, 1},
-	{"stanza", startStanza, 1},
-	{"go-syslog", startGoSyslog, 1},
+	{"penstock", startPenstock(1), 1, nil},
+	{"std", startStd, 1, nil},
+	{"stanza", startStanza, 1, nil},
+	{"go-syslog", startGoSyslog, 1, nil},
+	{"syslog-ng", startSyslogNG, 1, measureSyslogNG},
 }
 
 // twoCores is measured against the first of peers.
-var twoCores = peer{"penstock-2", startPenstock(2), 2}
+var twoCores = peer{"penstock-2", startPenstock(2), 2, nil}
 
 func peerNamed(name string) *peer {
 	if name == twoCores.name {

@@ -17,6 +17,7 @@ var peerNotes = []struct{ name, module, does string }{
 	{"std", "", "regexp, encoding/json, encoding/xml into map[string]any, json.Marshal"},
 	{"stanza", "github.com/open-telemetry/opentelemetry-collector-contrib/pkg/stanza", "operators of the OpenTelemetry Collector in process"},
 	{"go-syslog", "github.com/leodido/go-syslog/v4", "the syslog header and structured data, the rest as std"},
+	{"syslog-ng", "", "the program, where it is found (SYSLOG_NG or PATH): its parsers and format-json, without its start; no allocations are counted"},
 }
 
 func figure(v float64, ok bool, format string) string {
@@ -38,6 +39,14 @@ func fewOrMany(v float64, ok bool) string {
 		return figure(v, ok, "%.3f")
 	}
 	return figure(v, ok, "%.0f")
+}
+
+// allocs are not known of a program.
+func allocs(p peer, r *row) string {
+	if p.program != nil {
+		return "–"
+	}
+	return fewOrMany(r.median(p.name, (*sample).allocs))
 }
 
 func kilo(v float64, ok bool) string { return figure(v/1000, ok, "%.0fk") }
@@ -74,7 +83,7 @@ func tables(rows []*row) (speed, work [][]string) {
 				continue
 			}
 			work = append(work, []string{r.corpus.name, p.name, fmt.Sprintf("%.1f–%.1f", slices.Min(rates), slices.Max(rates)), of(p.name, in, "%.0f"), of(p.name, out, "%.0f"),
-				of(p.name, fields, "%.1f"), fewOrMany(r.median(p.name, (*sample).allocs)), of(p.name, peak, "%.0f")})
+				of(p.name, fields, "%.1f"), allocs(p, r), of(p.name, peak, "%.0f")})
 		}
 	}
 	return speed, work
