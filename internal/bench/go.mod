@@ -4,6 +4,7 @@ go 1.26
 
 require (
 	github.com/leodido/go-syslog/v4 v4.5.0
+	github.com/netsampler/goflow2/v2 v2.2.6
 	github.com/open-telemetry/opentelemetry-collector-contrib/pkg/stanza v0.149.0
 	github.com/penstock-dev/penstock v0.0.0
 	go.opentelemetry.io/collector/component/componenttest v0.149.0

@@ -51,8 +51,11 @@
 //
 // # Cost
 //
-// A datagram of 24 flows with 19 fields each takes 5.4 µs for all values, 0.23 µs a flow
-// (220 MB/s); goflow2's decoder takes 3.4 times that in the same run. Measured by
+// A datagram of 24 flows with 19 fields each, all values made, takes 9 µs of CPU time: 0.4 µs a
+// flow, 137 MB/s. goflow2's decoder, which leaves the values as bytes, takes four times that
+// in the same run:
 //
 //	go test -run - -bench Flow ./internal/bench
+//
+// A test there holds both to the same records.
 package netflow

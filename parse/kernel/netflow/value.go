@@ -39,6 +39,16 @@ func Uint(b []byte) (n uint64, ok bool) {
 // in a; other text aliases b. What does not fit the type of the element, or is not known,
 // becomes lower-case hexadecimal digits. An absent value is one without bytes.
 func (f *Field) Value(b []byte, a *arena.Bytes) parse.Value {
+	if e := f.Element; e != nil && e.Type == Unsigned { // most are
+		switch len(b) {
+		case 1:
+			return parse.IntValue(int64(b[0]))
+		case 2:
+			return parse.IntValue(int64(be.Uint16(b)))
+		case 4:
+			return parse.IntValue(int64(be.Uint32(b)))
+		}
+	}
 	if len(b) == 0 {
 		return parse.Value{}
 	}
