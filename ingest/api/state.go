@@ -2,16 +2,12 @@ package api
 
 import (
 	"encoding/json"
-	"errors"
-	"io/fs"
-	"os"
-	"path/filepath"
 	"slices"
 	"sync"
 	"time"
 
 	"github.com/penstock-dev/penstock/errcat"
-	"github.com/penstock-dev/penstock/internal/vfs"
+	"github.com/penstock-dev/penstock/ingest/checkpoint"
 )
 
 // position is where an endpoint goes on. It is stored when everything before it is safe.
@@ -31,8 +27,7 @@ func (p position) clone() position {
 
 // store keeps the positions of all endpoints in one file.
 type store struct {
-	path string
-	lock vfs.File
+	file *checkpoint.File // nil keeps nothing
 
 	mu        sync.Mutex
 	positions map[string]position
@@ -49,30 +44,21 @@ type storeFile struct {
 }
 
 func openStore(path string) (*store, error) {
-	s := &store{path: path, positions: map[string]position{}}
+	s := &store{positions: map[string]position{}}
 	if path == "" {
 		return s, nil
 	}
-	if err := vfs.MkdirAll(vfs.OS, filepath.Dir(path), 0o700); err != nil {
-		return nil, err
-	}
-	f, err := vfs.OS.OpenFile(path+".lock", os.O_CREATE|os.O_RDWR, 0o600)
+	f, err := checkpoint.Open(path, checkpoint.Options{MaxBytes: maxStore})
 	if err != nil {
 		return nil, err
 	}
-	if err := f.Lock(); err != nil {
-		f.Close()
-		return nil, err
-	}
-	s.lock = f
-	b, err := vfs.ReadFile(vfs.OS, path, maxStore)
-	if errors.Is(err, fs.ErrNotExist) {
+	s.file = f
+	b := f.Load()
+	if len(b) == 0 {
 		return s, nil
 	}
 	var file storeFile
-	if err == nil {
-		err = json.Unmarshal(b, &file)
-	}
+	err = json.Unmarshal(b, &file)
 	if err == nil && file.Version != storeVersion {
 		err = errcat.Newf(errcat.SchemaViolation, errcat.StageCollect, "version %d is not known", file.Version)
 	}
@@ -97,32 +83,18 @@ func (s *store) save(name string, p position) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.positions[name] = p.clone()
-	if s.path == "" {
+	if s.file == nil {
 		return nil
 	}
 	b, err := json.Marshal(storeFile{storeVersion, s.positions})
 	if err != nil {
 		return err
 	}
-	f, err := vfs.OS.OpenFile(s.path+".new", os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(b)
-	if err == nil {
-		err = f.Sync()
-	}
-	if err = errors.Join(err, f.Close()); err != nil {
-		return err
-	}
-	if err := vfs.OS.Rename(s.path+".new", s.path); err != nil {
-		return err
-	}
-	return vfs.OS.SyncDir(filepath.Dir(s.path))
+	return s.file.Save(b)
 }
 
 func (s *store) close() {
-	if s.lock != nil {
-		s.lock.Close()
+	if s.file != nil {
+		s.file.Close()
 	}
 }

@@ -15,10 +15,10 @@ import (
 const stateHeader = "penstock files 1\n"
 
 // load reads the checkpoint. first reports that there was none.
-func (f *Follower) load(store *checkpoint) (first bool, err error) {
-	b, err := store.read()
-	if err != nil || len(b) == 0 {
-		return err == nil, err
+func (f *Follower) load(store *store) (first bool, err error) {
+	b := store.read()
+	if len(b) == 0 {
+		return true, nil
 	}
 	text, ok := bytes.CutPrefix(b, []byte(stateHeader))
 	if !ok {

@@ -30,8 +30,9 @@ type FollowOptions struct {
 	Hint    string         // see parse.Origin
 	Zone    *time.Location // see parse.Origin
 
-	// Checkpoint is the file that keeps positions over restarts. Without it they are
-	// forgotten. A second Follower on the same file is refused.
+	// Checkpoint is the path of the files that keep positions over restarts, see package
+	// ingest/checkpoint. Without it they are forgotten. A second Follower on the same
+	// path is refused.
 	Checkpoint string
 	// CheckpointEvery is how often it is written, if something changed. Default: 250 ms.
 	CheckpointEvery time.Duration
@@ -185,7 +186,7 @@ func (f *Follower) Stats() FollowStats {
 
 // Run follows the files until ctx ends.
 func (f *Follower) Run(ctx context.Context, out *ingest.Emit) error {
-	store, err := openCheckpoint(f.opts.Checkpoint)
+	store, err := openStore(f.opts.Checkpoint, f.log)
 	if err != nil {
 		return err
 	}

@@ -661,8 +661,10 @@ func TestCheckpointIsLockedAndChecked(t *testing.T) {
 		t.Error("two followers on one checkpoint")
 	}
 	f.stop()
-	if err := os.WriteFile(opts.Checkpoint, []byte("something else"), 0o600); err != nil {
-		t.Fatal(err)
+	for _, name := range []string{opts.Checkpoint, opts.Checkpoint + ".alt"} {
+		if err := os.WriteFile(name, []byte("something else"), 0o600); err != nil {
+			t.Fatal(err)
+		}
 	}
 	third, err := file.Follow(opts)
 	if err != nil {

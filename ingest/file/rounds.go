@@ -17,7 +17,7 @@ import (
 type rounds struct {
 	f       *Follower
 	out     *ingest.Emit
-	store   *checkpoint
+	store   *store
 	saved   time.Time     // when the checkpoint was looked at last
 	pause   time.Duration // until the next time
 	state   []byte

@@ -1,73 +1,44 @@
 package file
 
 import (
-	"errors"
-	"io/fs"
-	"os"
-	"path/filepath"
+	"log/slog"
 
-	"github.com/penstock-dev/penstock/internal/vfs"
+	"github.com/penstock-dev/penstock/ingest/checkpoint"
 )
 
-// checkpoint is the file that keeps positions. An empty path keeps nothing.
-type checkpoint struct {
+// store is the checkpoint that keeps positions. An empty path keeps nothing.
+type store struct {
 	path string
-	lock vfs.File
+	file *checkpoint.File
 }
 
-const maxState = 64 << 20
-
-func openCheckpoint(path string) (*checkpoint, error) {
-	c := &checkpoint{path: path}
+func openStore(path string, log *slog.Logger) (*store, error) {
+	s := &store{path: path}
 	if path == "" {
-		return c, nil
+		return s, nil
 	}
-	if err := vfs.MkdirAll(vfs.OS, filepath.Dir(path), 0o700); err != nil {
-		return nil, err
-	}
-	f, err := vfs.OS.OpenFile(path+".lock", os.O_CREATE|os.O_RDWR, 0o600)
+	f, err := checkpoint.Open(path, checkpoint.Options{})
 	if err != nil {
 		return nil, err
 	}
-	if err := f.Lock(); err != nil {
-		f.Close()
-		return nil, err
+	if err := f.Damaged(); err != nil {
+		log.Warn("a checkpoint is damaged, the one before counts: lines may come twice", "error", err)
 	}
-	c.lock = f
-	return c, nil
+	s.file = f
+	return s, nil
 }
 
-func (c *checkpoint) read() ([]byte, error) {
-	if c.path == "" {
-		return nil, nil
+func (s *store) read() []byte {
+	if s.file == nil {
+		return nil
 	}
-	b, err := vfs.ReadFile(vfs.OS, c.path, maxState)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	return b, err
+	return s.file.Load()
 }
 
-func (c *checkpoint) write(b []byte) error {
-	f, err := vfs.OS.OpenFile(c.path+".new", os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(b)
-	if err == nil {
-		err = f.Sync()
-	}
-	if err = errors.Join(err, f.Close()); err != nil {
-		return err
-	}
-	if err := vfs.OS.Rename(c.path+".new", c.path); err != nil {
-		return err
-	}
-	return vfs.OS.SyncDir(filepath.Dir(c.path))
-}
+func (s *store) write(b []byte) error { return s.file.Save(b) }
 
-func (c *checkpoint) close() {
-	if c.lock != nil {
-		c.lock.Close()
+func (s *store) close() {
+	if s.file != nil {
+		s.file.Close()
 	}
 }

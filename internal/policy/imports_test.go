@@ -16,7 +16,7 @@ import (
 //	5   normalize, validate, batch
 //	6   parse/pack
 //	7   parse/vendors/...
-//	8   ingest
+//	8   ingest, ingest/checkpoint
 //	9   ingest/... sources, batch/... sinks, the ...test conformance suites
 //	10  examples/... and other programs
 //
@@ -47,8 +47,8 @@ func levelOf(dir string, main bool) int {
 		return 3
 	case top == "normalize", top == "validate", dir == "batch", within(dir, "batch/internal"):
 		return 5
-	case dir == "ingest", within(dir, "ingest/internal"):
-		return 8
+	case dir == "ingest", within(dir, "ingest/internal"), dir == "ingest/checkpoint":
+		return 8 // checkpoint is what sources keep their positions in, and knows none of them
 	case top == "batch", top == "ingest":
 		return 9
 	}

@@ -108,14 +108,17 @@ func (f osFile) At(name string) (bool, error) {
 }
 
 // MkdirAll makes a folder and those above it that are missing, and makes their names
-// durable.
+// durable, also that of one that is there: whoever made it may have ended before.
 func MkdirAll(fsys FS, name string, perm fs.FileMode) error {
 	info, err := fsys.Stat(name)
 	if err == nil {
 		if !info.IsDir() {
 			return &fs.PathError{Op: "mkdir", Path: name, Err: errors.New("exists and is not a folder")}
 		}
-		return nil
+		if err := fsys.SyncDir(filepath.Dir(name)); !errors.Is(err, fs.ErrPermission) {
+			return err
+		}
+		return nil // above it nothing is ours
 	}
 	if !errors.Is(err, fs.ErrNotExist) {
 		return err
