@@ -12,21 +12,10 @@ import (
 
 	"github.com/penstock-dev/penstock/batch"
 	"github.com/penstock-dev/penstock/batch/deadletter"
-	"github.com/penstock-dev/penstock/batch/elastic"
-	batchfile "github.com/penstock-dev/penstock/batch/file"
 	"github.com/penstock-dev/penstock/batch/spool"
 	"github.com/penstock-dev/penstock/examples/penstock/internal/config"
 	"github.com/penstock-dev/penstock/ingest"
 	"github.com/penstock-dev/penstock/ingest/api"
-	inelastic "github.com/penstock-dev/penstock/ingest/elastic"
-	"github.com/penstock-dev/penstock/ingest/file"
-	inhttp "github.com/penstock-dev/penstock/ingest/http"
-	inloki "github.com/penstock-dev/penstock/ingest/loki"
-	inotlp "github.com/penstock-dev/penstock/ingest/otlp"
-	"github.com/penstock-dev/penstock/ingest/reader"
-	"github.com/penstock-dev/penstock/ingest/relp"
-	insplunk "github.com/penstock-dev/penstock/ingest/splunk"
-	"github.com/penstock-dev/penstock/ingest/syslog"
 	"github.com/penstock-dev/penstock/internal/yaml"
 	"github.com/penstock-dev/penstock/parse"
 )
@@ -131,103 +120,6 @@ func (p *pipelineFile) readParser(root *yaml.Node) error {
 	return nil
 }
 
-// kind makes an opener from the options that the file has.
-type kind[T any] func(f *config.File, n *yaml.Node) (opener[T], error)
-
-// kindOf is a kind whose options are a struct of the Go API.
-func kindOf[O, T any](open func(O) (T, io.Closer, error)) kind[T] {
-	return func(f *config.File, n *yaml.Node) (opener[T], error) {
-		var o O
-		if err := f.Fill(n, &o); err != nil {
-			return nil, err
-		}
-		return func() (T, io.Closer, error) {
-			t, c, err := open(o)
-			return t, c, f.Wrap(n, err)
-		}, nil
-	}
-}
-
-// listener is kindOf for a source that is closed by its Run.
-func listener[O any, S ingest.Source](log *slog.Logger, open func(O, *slog.Logger) (S, error)) kind[ingest.Source] {
-	return kindOf(func(o O) (ingest.Source, io.Closer, error) {
-		s, err := open(o, log)
-		if err != nil {
-			return nil, nil, err
-		}
-		return s, nil, nil
-	})
-}
-
-// The HTTP sources have the options of the server and their own side by side.
-type (
-	httpOptions struct {
-		inhttp.ServerOptions
-		inhttp.Options
-	}
-	splunkOptions struct {
-		insplunk.ServerOptions
-		insplunk.Options
-	}
-	elasticOptions struct {
-		inelastic.ServerOptions
-		inelastic.Options
-	}
-	otlpOptions struct {
-		inotlp.ServerOptions
-		inotlp.Options
-	}
-	lokiOptions struct {
-		inloki.ServerOptions
-		inloki.Options
-	}
-	// elasticSink has the index beside what all HTTP sinks have.
-	elasticSink struct {
-		elastic.Options
-		Index elastic.Index
-	}
-)
-
-func (p *pipelineFile) sourceKinds() map[string]kind[ingest.Source] {
-	log := p.log
-	return map[string]kind[ingest.Source]{
-		"stdin": kindOf(func(o reader.Options) (ingest.Source, io.Closer, error) { return reader.New(p.std.in, o), nil, nil }),
-		"file": listener(log, func(o file.FollowOptions, log *slog.Logger) (*file.Follower, error) {
-			o.Logger = log
-			return file.Follow(o)
-		}),
-		"syslog": listener(log, func(o syslog.Options, log *slog.Logger) (*syslog.Source, error) {
-			o.Logger = log
-			return syslog.Listen(o)
-		}),
-		"relp": listener(log, func(o relp.Options, log *slog.Logger) (*relp.Source, error) {
-			o.Logger = log
-			return relp.Listen(o)
-		}),
-		"http": listener(log, func(o httpOptions, log *slog.Logger) (*inhttp.Source, error) {
-			o.Logger = log
-			return inhttp.Listen(o.ServerOptions, o.Options)
-		}),
-		"splunk": listener(log, func(o splunkOptions, log *slog.Logger) (*insplunk.Source, error) {
-			o.Logger = log
-			return insplunk.Listen(o.ServerOptions, o.Options)
-		}),
-		"elastic": listener(log, func(o elasticOptions, log *slog.Logger) (*inelastic.Source, error) {
-			o.Logger = log
-			return inelastic.Listen(o.ServerOptions, o.Options)
-		}),
-		"otlp": listener(log, func(o otlpOptions, log *slog.Logger) (*inotlp.Source, error) {
-			o.Logger = log
-			return inotlp.Listen(o.ServerOptions, o.Options)
-		}),
-		"loki": listener(log, func(o lokiOptions, log *slog.Logger) (*inloki.Source, error) {
-			o.Logger = log
-			return inloki.Listen(o.ServerOptions, o.Options)
-		}),
-		"api": p.apiSource,
-	}
-}
-
 // apiSource reads the endpoints, each of which names a built-in definition or a file.
 func (p *pipelineFile) apiSource(f *config.File, n *yaml.Node) (opener[ingest.Source], error) {
 	var o struct {
@@ -272,29 +164,6 @@ func definition(name string) (*api.Definition, error) {
 
 func (p *pipelineFile) source(n *yaml.Node) (opener[ingest.Source], error) {
 	return pick(p.file, n, p.sourceKinds(), "source")
-}
-
-func (p *pipelineFile) sinkKinds() map[string]kind[recordSink] {
-	return map[string]kind[recordSink]{
-		"stdout": kindOf(func(struct{}) (recordSink, io.Closer, error) {
-			return batch.NewWriter[parse.Record](p.std.out), nil, nil
-		}),
-		"file": kindOf(func(o batchfile.Options) (recordSink, io.Closer, error) {
-			s, err := batchfile.New[parse.Record](o)
-			if err != nil {
-				return nil, nil, err
-			}
-			return s, s, nil
-		}),
-		"elastic": kindOf(func(o elasticSink) (recordSink, io.Closer, error) {
-			o.Logger = p.log
-			s, err := elastic.New[parse.Record](o.Options, o.Index)
-			if err != nil {
-				return nil, nil, err
-			}
-			return s, s, nil
-		}),
-	}
 }
 
 // pick finds the kind that an entry names.

@@ -1,0 +1,196 @@
+package main
+
+import (
+	"io"
+	"log/slog"
+
+	"github.com/penstock-dev/penstock/batch"
+	"github.com/penstock-dev/penstock/batch/clickhouse"
+	"github.com/penstock-dev/penstock/batch/elastic"
+	batchfile "github.com/penstock-dev/penstock/batch/file"
+	"github.com/penstock-dev/penstock/batch/loki"
+	"github.com/penstock-dev/penstock/batch/otlp"
+	"github.com/penstock-dev/penstock/batch/splunk"
+	"github.com/penstock-dev/penstock/batch/webhook"
+	"github.com/penstock-dev/penstock/examples/penstock/internal/config"
+	"github.com/penstock-dev/penstock/ingest"
+	inelastic "github.com/penstock-dev/penstock/ingest/elastic"
+	"github.com/penstock-dev/penstock/ingest/file"
+	inhttp "github.com/penstock-dev/penstock/ingest/http"
+	inloki "github.com/penstock-dev/penstock/ingest/loki"
+	inotlp "github.com/penstock-dev/penstock/ingest/otlp"
+	"github.com/penstock-dev/penstock/ingest/reader"
+	"github.com/penstock-dev/penstock/ingest/relp"
+	insplunk "github.com/penstock-dev/penstock/ingest/splunk"
+	"github.com/penstock-dev/penstock/ingest/syslog"
+	"github.com/penstock-dev/penstock/internal/yaml"
+	"github.com/penstock-dev/penstock/parse"
+)
+
+// kind makes an opener from the options that the file has.
+type kind[T any] func(f *config.File, n *yaml.Node) (opener[T], error)
+
+// kindOf is a kind whose options are a struct of the Go API.
+func kindOf[O, T any](open func(O) (T, io.Closer, error)) kind[T] {
+	return func(f *config.File, n *yaml.Node) (opener[T], error) {
+		var o O
+		if err := f.Fill(n, &o); err != nil {
+			return nil, err
+		}
+		return func() (T, io.Closer, error) {
+			t, c, err := open(o)
+			return t, c, f.Wrap(n, err)
+		}, nil
+	}
+}
+
+// listener is kindOf for a source that is closed by its Run.
+func listener[O any, S ingest.Source](log *slog.Logger, open func(O, *slog.Logger) (S, error)) kind[ingest.Source] {
+	return kindOf(func(o O) (ingest.Source, io.Closer, error) {
+		s, err := open(o, log)
+		if err != nil {
+			return nil, nil, err
+		}
+		return s, nil, nil
+	})
+}
+
+// The HTTP sources have the options of the server and their own side by side.
+type (
+	httpOptions struct {
+		inhttp.ServerOptions
+		inhttp.Options
+	}
+	splunkOptions struct {
+		insplunk.ServerOptions
+		insplunk.Options
+	}
+	elasticOptions struct {
+		inelastic.ServerOptions
+		inelastic.Options
+	}
+	otlpOptions struct {
+		inotlp.ServerOptions
+		inotlp.Options
+	}
+	lokiOptions struct {
+		inloki.ServerOptions
+		inloki.Options
+	}
+)
+
+// The HTTP sinks have what is their own under a key beside the options that all have.
+type (
+	elasticSink struct {
+		elastic.Options
+		Index elastic.Index
+	}
+	splunkSink struct {
+		splunk.Options
+		Event splunk.Event
+	}
+	lokiSink struct {
+		loki.Options
+		Stream loki.Stream
+	}
+	otlpSink struct {
+		otlp.Options
+		Resource otlp.Resource
+	}
+	webhookSink struct {
+		webhook.Options
+		Form webhook.Form
+	}
+	clickhouseSink struct {
+		clickhouse.Options
+		Table clickhouse.Table
+	}
+)
+
+func (p *pipelineFile) sourceKinds() map[string]kind[ingest.Source] {
+	log := p.log
+	return map[string]kind[ingest.Source]{
+		"stdin": kindOf(func(o reader.Options) (ingest.Source, io.Closer, error) { return reader.New(p.std.in, o), nil, nil }),
+		"file": listener(log, func(o file.FollowOptions, log *slog.Logger) (*file.Follower, error) {
+			o.Logger = log
+			return file.Follow(o)
+		}),
+		"syslog": listener(log, func(o syslog.Options, log *slog.Logger) (*syslog.Source, error) {
+			o.Logger = log
+			return syslog.Listen(o)
+		}),
+		"relp": listener(log, func(o relp.Options, log *slog.Logger) (*relp.Source, error) {
+			o.Logger = log
+			return relp.Listen(o)
+		}),
+		"http": listener(log, func(o httpOptions, log *slog.Logger) (*inhttp.Source, error) {
+			o.Logger = log
+			return inhttp.Listen(o.ServerOptions, o.Options)
+		}),
+		"splunk": listener(log, func(o splunkOptions, log *slog.Logger) (*insplunk.Source, error) {
+			o.Logger = log
+			return insplunk.Listen(o.ServerOptions, o.Options)
+		}),
+		"elastic": listener(log, func(o elasticOptions, log *slog.Logger) (*inelastic.Source, error) {
+			o.Logger = log
+			return inelastic.Listen(o.ServerOptions, o.Options)
+		}),
+		"otlp": listener(log, func(o otlpOptions, log *slog.Logger) (*inotlp.Source, error) {
+			o.Logger = log
+			return inotlp.Listen(o.ServerOptions, o.Options)
+		}),
+		"loki": listener(log, func(o lokiOptions, log *slog.Logger) (*inloki.Source, error) {
+			o.Logger = log
+			return inloki.Listen(o.ServerOptions, o.Options)
+		}),
+		"api": p.apiSource,
+	}
+}
+
+// closing is kindOf for a sink that has to be closed.
+func closing[O any, S interface {
+	recordSink
+	io.Closer
+}](open func(O) (S, error)) kind[recordSink] {
+	return kindOf(func(o O) (recordSink, io.Closer, error) {
+		s, err := open(o)
+		if err != nil {
+			return nil, nil, err
+		}
+		return s, s, nil
+	})
+}
+
+func (p *pipelineFile) sinkKinds() map[string]kind[recordSink] {
+	log := p.log
+	return map[string]kind[recordSink]{
+		"stdout": kindOf(func(struct{}) (recordSink, io.Closer, error) {
+			return batch.NewWriter[parse.Record](p.std.out), nil, nil
+		}),
+		"file": closing(batchfile.New[parse.Record]),
+		"elastic": closing(func(o elasticSink) (*elastic.Sink[parse.Record], error) {
+			o.Logger = log
+			return elastic.New[parse.Record](o.Options, o.Index)
+		}),
+		"splunk": closing(func(o splunkSink) (*splunk.Sink[parse.Record], error) {
+			o.Logger = log
+			return splunk.New[parse.Record](o.Options, o.Event)
+		}),
+		"loki": closing(func(o lokiSink) (*loki.Sink[parse.Record], error) {
+			o.Logger = log
+			return loki.New[parse.Record](o.Options, o.Stream)
+		}),
+		"otlp": closing(func(o otlpSink) (*otlp.Sink[parse.Record], error) {
+			o.Logger = log
+			return otlp.New[parse.Record](o.Options, o.Resource)
+		}),
+		"webhook": closing(func(o webhookSink) (*webhook.Sink[parse.Record], error) {
+			o.Logger = log
+			return webhook.New[parse.Record](o.Options, o.Form)
+		}),
+		"clickhouse": closing(func(o clickhouseSink) (*clickhouse.Sink[parse.Record], error) {
+			o.Logger = log
+			return clickhouse.New[parse.Record](o.Options, o.Table)
+		}),
+	}
+}
