@@ -130,8 +130,8 @@ func IPValue(b []byte, a *arena.Bytes) (Value, bool) {
 	if n, ok := scan.ParseIPv4(b); ok {
 		return IPv4Value(n, b), true
 	}
-	if len(b) < 2 || len(b) > 64 || bytes.IndexByte(b, ':') < 0 {
-		return Value{}, false
+	if len(b) < 2 || len(b) > 64 || !mayBeIPv6(b) {
+		return Value{}, false // an error of ParseAddr would be allocated
 	}
 	addr, err := netip.ParseAddr(unsafe.String(unsafe.SliceData(b), len(b)))
 	if err != nil {
@@ -142,6 +142,26 @@ func IPValue(b []byte, a *arena.Bytes) (Value, bool) {
 		return RawValue(KindIP, b), true
 	}
 	return RawValue(KindIP, a.Keep(text)), true
+}
+
+// mayBeIPv6 reports whether b has as many colons as an address and, before a zone, no
+// other bytes than one.
+func mayBeIPv6(b []byte) bool {
+	colons, dots, short := 0, 0, false
+	for i, c := range b {
+		switch {
+		case c == ':':
+			colons++
+			short = short || i > 0 && b[i-1] == ':'
+		case c == '.':
+			dots++
+		case c == '%':
+			return colons > 1
+		case c-'0' > 9 && c|0x20-'a' > 5:
+			return false
+		}
+	}
+	return colons == 7 || colons > 1 && (short || dots > 0)
 }
 
 // ListValue returns a list that aliases vs.

@@ -1,10 +1,11 @@
 package pack
 
 import (
-	"fmt"
 	"slices"
+	"strconv"
 
 	"github.com/penstock-dev/penstock/internal/yaml"
+	"github.com/penstock-dev/penstock/parse"
 	"github.com/penstock-dev/penstock/parse/kernel/csv"
 )
 
@@ -96,7 +97,10 @@ func (c *compiler) csvLayer(l *layer, y *yaml.Node, common []string) error {
 			return err
 		}
 		if n < least || n > int(most) {
-			s.drift = fmt.Sprintf("the row has %d columns, %d to %d are known", n, least, most)
+			b := strconv.AppendInt(append(s.frame.Text.Scratch(64), "the row has "...), int64(n), 10)
+			b = strconv.AppendInt(append(b, " columns, "...), int64(least), 10)
+			b = strconv.AppendInt(append(b, " to "...), most, 10)
+			s.drift = parse.BytesValue(s.frame.Text.Keep(append(b, " are known"...))).Str()
 		}
 		if l.from != slotMessage {
 			s.consume(l.from)

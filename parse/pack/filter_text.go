@@ -2,7 +2,6 @@ package pack
 
 import (
 	"bytes"
-	"regexp"
 	"strings"
 
 	"github.com/penstock-dev/penstock/internal/scan"
@@ -113,22 +112,14 @@ func regexFilter(c *compiler, y *yaml.Node, n *node) (filterFunc, error) {
 	if len(n.args) != 2 || n.args[1].kind != nodeString {
 		return nil, c.at(y, n.at, "regex takes one expression in quotes")
 	}
-	re, err := regexp.Compile(n.args[1].text)
+	re, err := newCapture(n.args[1].text)
 	if err != nil {
 		return nil, c.at(y, n.args[1].at, "regular expression: %v", err)
 	}
-	if re.NumSubexp() < 1 {
+	if re.re.NumSubexp() < 1 {
 		return nil, c.at(y, n.args[1].at, "the regular expression needs a (group): its text is the result")
 	}
-	return textFilter(func(s *state, b []byte) []byte {
-		m := re.FindSubmatchIndex(b)
-		for i := 2; i+1 < len(m); i += 2 {
-			if m[i] >= 0 {
-				return b[m[i]:m[i+1]]
-			}
-		}
-		return nil
-	}), nil
+	return textFilter(func(_ *state, b []byte) []byte { return re.find(b) }), nil
 }
 
 func userNameFilter(s *state, v parse.Value) (parse.Value, bool) {

@@ -74,10 +74,30 @@ func filters() map[string]filterSpec {
 		"kept": {doc: "the value as it is, which is kept among the vendor's fields all the same", lossy: true,
 			make: plain(func(_ *state, v parse.Value) (parse.Value, bool) { return v, true })},
 		"upper": {doc: "upper case", make: plain(textFilter(func(s *state, b []byte) []byte {
-			return s.frame.Text.Copy(bytes.ToUpper(b))
+			if !scan.IsASCII(b) {
+				return s.frame.Text.Copy(bytes.ToUpper(b))
+			}
+			for i, ch := range b {
+				if ch < 'a' || ch > 'z' {
+					continue
+				}
+				d := s.frame.Text.Copy(b)
+				for ; i < len(d); i++ {
+					if d[i] >= 'a' && d[i] <= 'z' {
+						d[i] -= 'a' - 'A'
+					}
+				}
+				return d
+			}
+			return b
 		}))},
 		"capitalize": {doc: "first letter upper case, the others lower case", make: plain(textFilter(func(s *state, b []byte) []byte {
-			d := s.frame.Text.Copy(bytes.ToLower(b))
+			var d []byte
+			if scan.IsASCII(b) {
+				d = s.frame.Text.Keep(scan.AppendLower(s.frame.Text.Scratch(len(b)), b))
+			} else {
+				d = s.frame.Text.Copy(bytes.ToLower(b))
+			}
 			if len(d) > 0 && d[0] >= 'a' && d[0] <= 'z' {
 				d[0] -= 'a' - 'A'
 			}

@@ -50,9 +50,11 @@ func (c *compiler) outlineLayer(l *layer, y *yaml.Node, common []string) error {
 	c.keyed = append(c.keyed, l)
 	l.run = func(s *state, l *layer, text []byte) error {
 		if s.layers[l.number].outline.Read(text, &s.frame) == 0 {
-			return errcat.New(errcat.VendorFormatDrift, errcat.StageParse, "no label of the pack is in the text")
+			return errNoLabel
 		}
 		return nil
 	}
 	return nil
 }
+
+var errNoLabel = errcat.New(errcat.VendorFormatDrift, errcat.StageParse, "no label of the pack is in the text")

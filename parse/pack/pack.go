@@ -447,6 +447,7 @@ const (
 // another name, when that field is set already.
 type twin struct {
 	slot      int
+	name      []byte
 	container parse.Key
 }
 
@@ -463,7 +464,7 @@ func (c *compiler) ownNames() {
 			continue
 		}
 		i := len(p.twins)
-		p.twins = append(p.twins, twin{slot: c.slot(native)})
+		p.twins = append(p.twins, twin{slot: c.slot(native), name: []byte(native)})
 		k, ok := c.keys[p.namespace]
 		if !ok {
 			k = new(parse.Key)

@@ -146,9 +146,11 @@ func (p *Pack) parse(s *state, o Options, m *parse.Message, out *parse.Events[pa
 		it := &s.items[i]
 		err := it.Err
 		if err == nil {
-			s.envelope = it.Envelope
+			if p.split.envelope >= 0 {
+				s.envelope = s.hollows[i]
+			}
 			err = p.event(s, o, it.Raw, out)
-			s.envelope = nil
+			s.envelope = hollow{}
 		}
 		if err != nil {
 			out.Reject(it.Raw, err)
@@ -158,6 +160,7 @@ func (p *Pack) parse(s *state, o Options, m *parse.Message, out *parse.Events[pa
 		return errcat.New(errcat.SchemaViolation, errcat.StageParse, "no event in the text")
 	}
 	clear(s.items)
+	clear(s.hollows)
 	return nil
 }
 
@@ -190,9 +193,14 @@ func (p *Pack) headed(s *state, o Options, raw []byte, out *parse.Events[parse.R
 	return nil
 }
 
-// hollow takes the array out of each envelope, which all of its items then share. What the
-// items have of it together stays in proportion to the message.
+// hollow is the object around an event without the array that the event was in: what
+// stands before and behind that.
+type hollow struct{ head, tail []byte }
+
+// hollow takes the array out of the envelope of each item. What the items have of it
+// together stays in proportion to the message.
 func (s *state) hollow(raw []byte) error {
+	s.hollows = append(s.hollows[:0], make([]hollow, len(s.items))...)
 	total := 0
 	for i := 0; i < len(s.items); {
 		around := s.items[i].Envelope
@@ -207,11 +215,10 @@ func (s *state) hollow(raw []byte) error {
 				head++
 			}
 			tail := min(head+last.Offset+len(last.Raw)-first.Offset, len(around))
-			h := append(append(make([]byte, 0, head+len(around)-tail), around[:head]...), around[tail:]...)
 			for k := i; k < j; k++ {
-				s.items[k].Envelope = h
+				s.hollows[k] = hollow{around[:head], around[tail:]}
 			}
-			if total += (j - i) * len(h); total > 64*len(raw)+1<<20 {
+			if total += (j - i) * (head + len(around) - tail); total > 64*len(raw)+1<<20 {
 				return errcat.New(errcat.Oversize, errcat.StageParse, "what stands around the events is too long to be part of each")
 			}
 		}
@@ -260,8 +267,9 @@ func (p *Pack) event(s *state, o Options, raw []byte, out *parse.Events[parse.Re
 	s.labelsDone = false
 	s.frame.Set(slotMessage, parse.BytesValue(raw))
 	s.frame.Set(slotRaw, parse.BytesValue(raw))
-	if s.envelope != nil && p.split.envelope >= 0 {
-		s.frame.Set(p.split.envelope, parse.RawValue(parse.KindObject, s.envelope))
+	if h := &s.envelope; h.head != nil {
+		b := append(append(r.Text().Scratch(len(h.head)+len(h.tail)), h.head...), h.tail...)
+		s.frame.Set(p.split.envelope, parse.RawValue(parse.KindObject, r.Text().Keep(b)))
 	}
 	if p.baseBlock != nil {
 		r.SetBlock(p.baseBlock)
@@ -343,7 +351,7 @@ func (p *Pack) named(err error) error {
 func (s *state) keepTwin(p *Pack, slot int, v parse.Value) {
 	for _, t := range p.twins {
 		if t.slot == slot && !s.rec.Get(p.keepKeys[slot]).Equal(v) {
-			s.rec.AddDynamic(t.container, []byte(p.slotNames[slot]), v)
+			s.rec.AddDynamic(t.container, t.name, v)
 		}
 	}
 }

@@ -28,7 +28,8 @@ type state struct {
 	failed   bool // a filter could not do its work on a value that was there
 	consumed []uint64
 
-	envelope []byte        // the object around the array that the event was in
+	envelope hollow        // the object around the array that the event was in
+	hollows  []hollow      // by item
 	earlier  []parse.Value // of the shared slots of the layer that runs
 
 	matched int    // number of the pattern that a text had
@@ -84,7 +85,11 @@ func (s *state) number(v parse.Value) (float64, bool) {
 	case parse.KindTime:
 		return float64(v.Int()), true
 	case parse.KindString:
-		f, err := strconv.ParseFloat(strings.TrimSpace(v.Str()), 64)
+		t := strings.TrimSpace(v.Str())
+		if !mayBeFloat(t) {
+			return 0, false // an error would be allocated
+		}
+		f, err := strconv.ParseFloat(t, 64)
 		return f, err == nil
 	}
 	return 0, false
@@ -95,8 +100,47 @@ func (s *state) integer(v parse.Value) (int64, bool) {
 	case parse.KindInt, parse.KindTime:
 		return v.Int(), true
 	case parse.KindString:
-		i, err := strconv.ParseInt(strings.TrimSpace(v.Str()), 10, 64)
+		t := strings.TrimSpace(v.Str())
+		if digits := strings.TrimLeft(strings.TrimPrefix(strings.TrimPrefix(t, "-"), "+"), "0123456789"); digits != "" || t == "" {
+			return 0, false // an error would be allocated
+		}
+		i, err := strconv.ParseInt(t, 10, 64)
 		return i, err == nil
 	}
 	return 0, false
+}
+
+// mayBeFloat reports whether t has the form of a decimal number, or looks like one of the
+// rarer things that strconv.ParseFloat takes.
+func mayBeFloat(t string) bool {
+	i := 0
+	digits := func() int {
+		from := i
+		for i < len(t) && t[i]-'0' <= 9 {
+			i++
+		}
+		return i - from
+	}
+	if i < len(t) && (t[i] == '-' || t[i] == '+') {
+		i++
+	}
+	if i < len(t) && (t[i]|0x20 == 'i' || t[i]|0x20 == 'n') {
+		return len(t)-i == len("inf") || len(t)-i == len("infinity")
+	}
+	if i+1 < len(t) && t[i] == '0' && t[i+1]|0x20 == 'x' {
+		return true
+	}
+	n := digits()
+	if i < len(t) && t[i] == '.' {
+		i++
+		n += digits()
+	}
+	if n > 0 && i < len(t) && t[i]|0x20 == 'e' {
+		i++
+		if i < len(t) && (t[i] == '-' || t[i] == '+') {
+			i++
+		}
+		n = digits()
+	}
+	return n > 0 && i == len(t)
 }
