@@ -21,10 +21,11 @@ type core struct {
 	aborted      chan struct{} // closed: nothing is delivered any more
 	now          func() time.Time
 	log          *logger
-	global       bool          // one order over all sources
-	ladder       *ladder       // nil without Priorities
-	senders      *senders      // nil where none are watched
-	observer     Observer      // or nil
+	global       bool     // one order over all sources
+	ladder       *ladder  // nil without Priorities
+	senders      *senders // nil where none are watched
+	observer     Observer // or nil
+	taps         atomic.Pointer[[]*tap]
 	notify       func(*Notice) // or nil
 	times        latencies
 	extent       []histogram // total time by class

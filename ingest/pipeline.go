@@ -35,6 +35,7 @@ type Pipeline[T any] struct {
 	timed   bool          // times of events are compared
 	hurry   chan struct{} // closed by Abort
 	hurried sync.Once
+	ended   chan struct{} // closed when Run returns
 
 	started atomic.Bool
 	stop    context.CancelCauseFunc // ends the sources
@@ -52,7 +53,7 @@ func New[T any](cfg Config[T]) (*Pipeline[T], error) {
 	if err := cfg.prepare(); err != nil {
 		return nil, err
 	}
-	p := &Pipeline[T]{cfg: cfg, eventSize: eventSize, ownChunks: ownChunks, hurry: make(chan struct{})}
+	p := &Pipeline[T]{cfg: cfg, eventSize: eventSize, ownChunks: ownChunks, hurry: make(chan struct{}), ended: make(chan struct{})}
 	c := newCore(Limits{
 		ChunkSize: cfg.ChunkSize, ChunkMsgs: cfg.ChunkMessages, MaxMessage: cfg.MaxMessage, KeepOversize: cfg.KeepOversize,
 	}, cfg.Chunks)
@@ -189,6 +190,7 @@ func (p *Pipeline[T]) Run(ctx context.Context) error {
 	if p.started.Swap(true) {
 		return ErrRunTwice
 	}
+	defer close(p.ended)
 	begun := time.Now()
 	p.core.mu.Lock()
 	p.core.begun = begun

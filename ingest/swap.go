@@ -162,7 +162,7 @@ func (p *Pipeline[T]) Parts() Parts[T] {
 func (p *Pipeline[T]) Swap(parts Parts[T]) error {
 	p.swapping.Lock()
 	defer p.swapping.Unlock()
-	if p.ended {
+	if p.final {
 		return ErrClosed
 	}
 	cfg := p.cfg
@@ -270,7 +270,7 @@ func (p *Pipeline[T]) grow(cfg *Config[T]) {
 func (p *Pipeline[T]) endOutputs() {
 	p.swapping.Lock()
 	defer p.swapping.Unlock()
-	p.ended = true
+	p.final = true
 	for _, o := range p.set.Load().outputs {
 		o.queue.close()
 	}
@@ -292,7 +292,7 @@ func (p *Pipeline[T]) allOutputs() []*output[T] {
 type swapState[T any] struct {
 	set      atomic.Pointer[set[T]]
 	swapping sync.Mutex      // guards what follows
-	ended    bool            // outputs take nothing more
+	final    bool            // outputs take nothing more
 	retired  []*output[T]    // taken out and perhaps not done yet
 	outErrs  []error         // of those that are done
 	sinkCtx  context.Context // of all sinks, while Run lasts

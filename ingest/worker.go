@@ -237,6 +237,9 @@ func (w *worker[T]) chunk(s *slot[T], c *Chunk) bool {
 		return false
 	}
 	w.report(c, begun)
+	if taps := w.p.core.taps.Load(); taps != nil {
+		w.tap(*taps)
+	}
 	s.held = len(s.batch.Lines) + cap(c.Buf) + len(s.batch.Events)*w.p.eventSize
 	w.items = c.ack.publish(w.items, &w.tally)
 	w.tally.reset()

@@ -42,6 +42,12 @@ func (w *worker[T]) deadLetter(m *parse.Message, raw []byte, length int64, stage
 	w.tally.dead = true
 
 	p := w.p
+	if taps := p.core.taps.Load(); taps != nil {
+		text := errorText(err)
+		for _, t := range *taps {
+			t.offer(p.core, w.src.name, pack, &parse.Message{Raw: raw, Origin: m.Origin, Offset: m.Offset, Received: m.Received}, nil, text, cat)
+		}
+	}
 	if p.cfg.InlineDeadLetters == nil && p.dead == nil {
 		w.item(pack, stateDead)
 		w.written = true
