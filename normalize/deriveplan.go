@@ -2,7 +2,6 @@ package normalize
 
 import (
 	"crypto/sha1"
-	"encoding/base64"
 	"encoding/binary"
 	"slices"
 
@@ -232,8 +231,19 @@ func setCommunityID4(r *parse.Record, from, to uint32, protocol uint8, fromPort,
 	sum := sha1.Sum(b[:])
 	id := r.Text().Scratch(32)[:30]
 	id[0], id[1] = '1', ':'
-	base64.StdEncoding.Encode(id[2:], sum[:])
+	appendBase64((*[28]byte)(id[2:]), &sum)
 	r.Set(ecs.NetworkCommunityID, parse.BytesValue(r.Text().Keep(id)))
+}
+
+// appendBase64 writes a hash in base64.
+func appendBase64(to *[28]byte, sum *[sha1.Size]byte) {
+	const digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+	for i, o := 0, 0; i < 18; i, o = i+3, o+4 {
+		n := uint(sum[i])<<16 | uint(sum[i+1])<<8 | uint(sum[i+2])
+		to[o], to[o+1], to[o+2], to[o+3] = digits[n>>18&63], digits[n>>12&63], digits[n>>6&63], digits[n&63]
+	}
+	n := uint(sum[18])<<10 | uint(sum[19])<<2
+	to[24], to[25], to[26], to[27] = digits[n>>12&63], digits[n>>6&63], digits[n&63], '='
 }
 
 // relatedByPlan is related.

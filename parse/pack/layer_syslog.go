@@ -254,28 +254,29 @@ func (s *state) readStructured(m *syslog.Message, l *layer, st *layerState) erro
 		return nil
 	}
 	params := st.syslog.Params(m)
-	for i := range params {
-		p := &params[i]
-		if len(p.Name) == 0 {
-			continue
-		}
-		slot := p.Slot
+	for i := range params.Len() {
+		slot := params.Slot(i)
 		if slot >= 0 && present(s.frame.Slots[slot]) {
 			slot = -1 // of another element
 		}
 		if slot < 0 && !s.keep {
 			continue
 		}
-		v := parse.BytesValue(p.Value)
-		if p.Escaped {
-			v = parse.BytesValue(s.frame.Text.Keep(syslog.AppendUnescaped(s.frame.Text.Scratch(len(p.Value)), p.Value)))
-		}
-		name := p.Name
+		var name []byte
 		if slot < 0 {
+			var p syslog.Param
+			if params.At(i, &p); len(p.Name) == 0 {
+				continue
+			}
 			b := s.frame.Text.Scratch(len(p.ID) + 1 + len(p.Name))
 			b = append(append(append(b, p.ID...), '.'), p.Name...)
 			name = s.frame.Text.Keep(b)
 		}
+		text, escaped := params.Value(i)
+		if escaped {
+			text = s.frame.Text.Keep(syslog.AppendUnescaped(s.frame.Text.Scratch(len(text)), text))
+		}
+		v := parse.BytesValue(text)
 		if !s.frame.Put(slot, int32(ecs.LogSyslogStructuredData), name, v) {
 			return errcat.New(errcat.Oversize, errcat.StageParse, "too many structured data parameters")
 		}

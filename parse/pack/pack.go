@@ -51,7 +51,7 @@ type Pack struct {
 	spellings  *spellings
 	priorities *priorities
 	nulls      map[string]bool
-	nullLength uint64 // bit n: a null text of length n exists
+	nullFirst  [256]uint64 // by first byte: bit n is set if a null text of length n begins so
 
 	files                 []string // by number in a place
 	fields                []string // that the pack's lines set
@@ -199,7 +199,9 @@ func (c *compiler) pack(y *yaml.Node) error {
 				return c.errorf(n, "a null text longer than 63 bytes")
 			}
 			p.nulls[t] = true
-			p.nullLength |= 1 << len(t)
+			if t != "" {
+				p.nullFirst[t[0]] |= 1 << len(t)
+			}
 		}
 	}
 	if err := c.include(y.Get("include")); err != nil {
@@ -557,7 +559,7 @@ func (p *Pack) isNull(v parse.Value) bool {
 // nullText is isNull of a text.
 func (p *Pack) nullText(b []byte) bool {
 	n := len(b)
-	return n == 0 || n < 64 && p.nullLength>>n&1 != 0 && p.nulls[string(b)]
+	return n == 0 || n < 64 && p.nullFirst[b[0]]>>n&1 != 0 && p.nulls[string(b)]
 }
 
 // IsPackError reports whether err tells of a fault in a pack, with its place.

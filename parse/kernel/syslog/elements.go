@@ -2,6 +2,7 @@ package syslog
 
 import (
 	"bytes"
+	"unsafe"
 
 	"github.com/penstock-dev/penstock/parse"
 )
@@ -82,28 +83,72 @@ func (e *Elements) Next(p *Param) bool {
 // Names sets the names whose slots Params tells; the parser uses them alone from now on.
 func (p *Parser) Names(names *parse.KeyOrder) { p.names, p.params = names, nil }
 
-// Params returns what [Elements] walks over, all at once. For the message that a parser with
-// Names parsed last it is ready, noted while it was checked. The slice is valid until the next
-// call of Parse or Params.
-func (p *Parser) Params(m *Message) []Param {
-	if len(m.StructuredData) == 0 {
-		return nil
+// Params walks over what [Elements] walks over. For the message that a parser with Names
+// parsed last it is ready, noted while it was checked. It is valid until the next call of
+// Parse or Params.
+func (p *Parser) Params(m *Message) Params {
+	sd := m.StructuredData
+	if len(sd) == 0 {
+		return Params{}
 	}
-	if len(p.params) > 0 && len(p.params[0].ID) > 0 && &p.params[0].ID[0] == &m.StructuredData[1] {
-		return p.params
+	if m.noted != nil && m.noted == p.names && m.count == p.count {
+		return Params{sd, p.params}
 	}
 	p.params = p.params[:0]
+	p.count++
 	if p.names != nil {
 		p.names.Begin()
 	}
 	var a Param
+	at := func(b []byte) uint32 { return uint32(uintptr(unsafe.Pointer(&b[0])) - uintptr(unsafe.Pointer(&sd[0]))) }
 	for e := m.Elements(); e.Next(&a); {
-		if p.names != nil && a.Name != nil {
-			a.Slot = p.names.Find(a.Name)
+		q := param{id: at(a.ID), idEnd: at(a.ID) + uint32(len(a.ID)), slot: -1, first: a.First, escaped: a.Escaped}
+		if a.Name != nil {
+			if p.names != nil {
+				q.slot = int32(p.names.Find(a.Name))
+			}
+			q.name, q.nameEnd = at(a.Name), at(a.Name)+uint32(len(a.Name))
+			q.value = q.nameEnd + 2
+			q.valueEnd = q.value + uint32(len(a.Value))
 		}
-		p.params = append(p.params, a)
+		p.params = append(p.params, q)
 	}
-	return p.params
+	return Params{sd, p.params}
+}
+
+// Params are the parameters of the structured data of one message.
+type Params struct {
+	text []byte
+	list []param
+}
+
+// param is where a parameter stands in the structured data; nameEnd is 0 for an element
+// without parameters.
+type param struct {
+	id, idEnd, name, nameEnd, value, valueEnd uint32
+	slot                                      int32
+	first, escaped                            bool
+}
+
+// Len is the number of parameters, elements without any included.
+func (p *Params) Len() int { return len(p.list) }
+
+// Slot is the slot of the name of the i-th parameter in the Names of the parser, or -1.
+func (p *Params) Slot(i int) int { return int(p.list[i].slot) }
+
+// Value is the value of the i-th parameter and reports whether it holds escapes.
+func (p *Params) Value(i int) (value []byte, escaped bool) {
+	q := &p.list[i]
+	return p.text[q.value:q.valueEnd:q.valueEnd], q.escaped
+}
+
+// At sets a to the i-th parameter.
+func (p *Params) At(i int, a *Param) {
+	q := &p.list[i]
+	*a = Param{ID: p.text[q.id:q.idEnd:q.idEnd], First: q.first, Slot: int(q.slot)}
+	if q.nameEnd > 0 {
+		a.Name, a.Value, a.Escaped = p.text[q.name:q.nameEnd:q.nameEnd], p.text[q.value:q.valueEnd:q.valueEnd], q.escaped
+	}
 }
 
 // end steps over the closing bracket of an element.

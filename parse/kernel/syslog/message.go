@@ -61,6 +61,9 @@ type Message struct {
 	// HeaderLen is the number of bytes in front of Payload. It is 0 exactly
 	// when there was no syslog header at all.
 	HeaderLen int
+
+	noted *parse.KeyOrder // of the parser that noted the parameters, when it counted
+	count uint64
 }
 
 // Options are the limits and the context of times. The zero value works; it
@@ -94,7 +97,8 @@ type Parser struct {
 	Options
 	cache  stampCache
 	times  timeparse.Cache
-	params []Param // of the message parsed last
+	params []param // of noted
+	count  uint64  // of the messages whose parameters were noted
 	names  *parse.KeyOrder
 }
 
@@ -138,6 +142,7 @@ func (p *Parser) Parse(raw []byte, m *Message) error {
 		p.params = nil
 	}
 	p.params = p.params[:0]
+	p.count++
 	end := len(raw)
 	for end > 0 && (raw[end-1] == '\n' || raw[end-1] == '\r' || raw[end-1] == 0) {
 		end--

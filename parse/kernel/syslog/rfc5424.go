@@ -47,6 +47,9 @@ func (p *Parser) rfc5424(raw []byte, i, version int, m *Message) error {
 			}
 			if sd > 0 {
 				m.StructuredData = raw[j:sd:sd]
+				if p.names != nil {
+					m.noted, m.count = p.names, p.count
+				}
 				if sd < len(raw) && raw[sd] == ' ' {
 					sd++
 				}
@@ -115,7 +118,7 @@ func (p *Parser) structuredData(raw []byte, i int) (int, error) {
 	if p.names != nil {
 		p.names.Begin()
 	}
-	params := false
+	begin, params := i, false
 	for i < len(raw) && raw[i] == '[' {
 		if left--; left < 0 {
 			return 0, fail(errcat.Oversize, "structured_data", i, errParams)
@@ -127,8 +130,7 @@ func (p *Parser) structuredData(raw []byte, i int) (int, error) {
 		if j == i+1 {
 			return 0, nil
 		}
-		id := raw[i+1 : j : j]
-		first := true
+		id, idEnd, first := i+1, j, true
 		for raw[j] == ' ' {
 			for j < len(raw) && raw[j] == ' ' {
 				j++
@@ -163,7 +165,8 @@ func (p *Parser) structuredData(raw []byte, i int) (int, error) {
 				if !known {
 					slot = p.names.Find(raw[name:j])
 				}
-				p.params = append(p.params, Param{ID: id, Name: raw[name:j:j], Value: raw[value:end:end], Escaped: escaped, First: first, Slot: slot})
+				p.params = append(p.params, param{uint32(id - begin), uint32(idEnd - begin), uint32(name - begin), uint32(j - begin),
+					uint32(value - begin), uint32(end - begin), int32(slot), first, escaped})
 			}
 			params, first = true, false
 			j = end + 1
@@ -172,7 +175,7 @@ func (p *Parser) structuredData(raw []byte, i int) (int, error) {
 			return 0, nil
 		}
 		if first && p.names != nil {
-			p.params = append(p.params, Param{ID: id, First: true, Slot: -1})
+			p.params = append(p.params, param{id: uint32(id - begin), idEnd: uint32(idEnd - begin), slot: -1, first: true})
 		}
 		i = j + 1
 	}
