@@ -25,5 +25,8 @@ record cut at any byte gives an event or an error with a category and never a pa
 every answer is strict JSON without a repeated key, that parsing allocates little or
 nothing, that detection finds the pack by each of its samples, and that each field can be
 explained.
+
+[Hostile] is for anything that reads messages, a kernel or a Parser: it cuts, changes and blows up
+sound messages, and asks for an answer with a fitting category in bounded memory and time.
 */
 package parsetest
