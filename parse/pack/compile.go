@@ -17,14 +17,15 @@ import (
 // what depends on all of them (slots of key-based layers, the schema) is settled at
 // the end.
 type compiler struct {
-	file    *yaml.File
-	files   fs.FS // the pack's folder, for tables in files of their own; may be nil
-	packs   fs.FS // the folder of the pack's folder, for include; may be nil
-	program *Pack
-	filters map[string]filterSpec
-	tables  map[string]*table
-	groups  map[string]*yaml.Node
-	inGroup []string
+	file     *yaml.File
+	files    fs.FS // the pack's folder, for tables in files of their own; may be nil
+	packs    fs.FS // the folder of the pack's folder, for include; may be nil
+	included *included
+	program  *Pack
+	filters  map[string]filterSpec
+	tables   map[string]*table
+	groups   map[string]*yaml.Node
+	inGroup  []string
 
 	slots     map[string]int
 	declared  map[string]bool // slots that a layer or a temporary fills by position

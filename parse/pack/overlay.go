@@ -65,12 +65,12 @@ func (o *Overlay) Pack() string { return o.pack }
 
 // LoadWith is Load with overlays, which change the pack in their order.
 func LoadWith(files fs.FS, dir string, overlays ...*Overlay) (*Pack, error) {
-	return load(files, dir, overlays)
+	return load(files, dir, &included{}, overlays)
 }
 
 // CompileWith is Compile with overlays, which change the pack in their order.
 func CompileWith(name string, src []byte, overlays ...*Overlay) (*Pack, error) {
-	return compile(name, src, nil, nil, overlays...)
+	return compile(name, src, nil, nil, nil, overlays...)
 }
 
 // AddOverlay changes a pack that LoadDir added. It compiles the pack, so that a fault in the

@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/penstock-dev/penstock/internal/yaml"
 	"github.com/penstock-dev/penstock/normalize"
@@ -116,9 +117,9 @@ var packKeys = []string{"name", "aliases", "vendor", "product", "version", "docs
 	"detect", "split", "nulls", "include", "lookups", "groups", "spellings", "wrappers", "set", "steps", "derive", "required", "priority"}
 
 // Load compiles the pack in folder dir of files: pack.yaml and the tables beside it.
-func Load(files fs.FS, dir string) (*Pack, error) { return load(files, dir, nil) }
+func Load(files fs.FS, dir string) (*Pack, error) { return load(files, dir, &included{}, nil) }
 
-func load(files fs.FS, dir string, overlays []*Overlay) (*Pack, error) {
+func load(files fs.FS, dir string, inc *included, overlays []*Overlay) (*Pack, error) {
 	sub := files
 	if dir != "." && dir != "" {
 		var err error
@@ -134,12 +135,12 @@ func load(files fs.FS, dir string, overlays []*Overlay) (*Pack, error) {
 	if dir != "." && dir != "" {
 		name = dir + "/pack.yaml"
 	}
-	return compile(name, src, sub, files, overlays...)
+	return compile(name, src, sub, files, inc, overlays...)
 }
 
 // Compile compiles the text of a pack.yaml that needs no files beside it. name is for
 // messages.
-func Compile(name string, src []byte) (*Pack, error) { return compile(name, src, nil, nil) }
+func Compile(name string, src []byte) (*Pack, error) { return compile(name, src, nil, nil, nil) }
 
 func readLimited(files fs.FS, name string, limit int64) ([]byte, error) {
 	info, err := fs.Stat(files, name)
@@ -154,13 +155,13 @@ func readLimited(files fs.FS, name string, limit int64) ([]byte, error) {
 
 // compile compiles a pack; files is its folder, packs the one with the folders of other
 // packs, which it may include.
-func compile(name string, src []byte, files, packs fs.FS, overlays ...*Overlay) (*Pack, error) {
+func compile(name string, src []byte, files, packs fs.FS, inc *included, overlays ...*Overlay) (*Pack, error) {
 	f, err := yaml.Parse(name, src)
 	if err != nil {
 		return nil, err
 	}
 	c := &compiler{
-		file: f, files: files, packs: packs, program: &Pack{keep: true, order: defaultOrder},
+		file: f, files: files, packs: packs, included: inc, program: &Pack{keep: true, order: defaultOrder},
 		filters: filters(), tables: map[string]*table{}, groups: map[string]*yaml.Node{},
 		slots: map[string]int{}, declared: map[string]bool{}, uses: map[string]*use{},
 		keys: map[string]*parse.Key{}, unread: map[string]*yaml.Node{},
@@ -256,6 +257,34 @@ func (c *compiler) parts(y *yaml.Node) error {
 	return nil
 }
 
+// included remembers the parsed files of packs that others include: many include the same.
+// It is safe for concurrent use; nobody changes what it returns.
+type included struct {
+	mu    sync.Mutex
+	files map[string]*yaml.File
+}
+
+func (n *included) parse(packs fs.FS, file string) (*yaml.File, error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if f := n.files[file]; f != nil {
+		return f, nil
+	}
+	src, err := readLimited(packs, file, yaml.MaxSize)
+	if err != nil {
+		return nil, err
+	}
+	f, err := yaml.Parse(file, src)
+	if err != nil {
+		return nil, err
+	}
+	if n.files == nil {
+		n.files = map[string]*yaml.File{}
+	}
+	n.files[file] = f
+	return f, nil
+}
+
 // include makes the lookups and groups of other packs known. The pack's own ones of the
 // same name come after them and so replace them.
 func (c *compiler) include(y *yaml.Node) error {
@@ -267,13 +296,11 @@ func (c *compiler) include(y *yaml.Node) error {
 		if c.packs == nil || !fs.ValidPath(name) || strings.Contains(name, "/") {
 			return c.errorf(y, "there is no pack %q beside this one", name)
 		}
-		file := name + "/pack.yaml"
-		src, err := readLimited(c.packs, file, yaml.MaxSize)
+		f, err := c.included.parse(c.packs, name+"/pack.yaml")
 		if err != nil {
-			return c.errorf(y, "%v", err)
-		}
-		f, err := yaml.Parse(file, src)
-		if err != nil {
+			if !IsPackError(err) {
+				err = c.errorf(y, "%v", err)
+			}
 			return err
 		}
 		own := c.files
@@ -508,11 +535,13 @@ func (c *compiler) settleKeys(y *yaml.Node) error {
 			continue
 		}
 		keepNames[i] = c.keptName(clean)
-		for j, other := range c.names {
-			if strings.HasPrefix(name, other+".") || strings.HasPrefix(name, other+"[") {
-				if p.covers[i] < 0 || len(other) < len(c.names[p.covers[i]]) {
-					p.covers[i] = j
-				}
+		for at := range len(name) { // the shortest name that is the beginning of this one
+			if name[at] != '.' && name[at] != '[' {
+				continue
+			}
+			if j, ok := c.slots[name[:at]]; ok {
+				p.covers[i] = j
+				break
 			}
 		}
 		c.vendor = append(c.vendor, keepNames[i])

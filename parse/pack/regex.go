@@ -3,6 +3,7 @@ package pack
 import (
 	"regexp"
 	"regexp/syntax"
+	"sync"
 )
 
 // capture is a regular expression whose first group is wanted. Package regexp allocates
@@ -14,8 +15,9 @@ type capture struct {
 	// every match; -1: they are not.
 	before, after int
 	// Else what stands before the group, and the group with what follows: if both match
-	// one behind the other, the group begins between them. nil: no such expressions.
-	head, tail *regexp.Regexp
+	// one behind the other, the group begins between them. They are made at first use.
+	// nil: no such expressions.
+	parts func() (head, tail *regexp.Regexp)
 }
 
 func newCapture(text string) (*capture, error) {
@@ -47,24 +49,20 @@ func newCapture(text string) (*capture, error) {
 	if c.before = width(parts[:at]...); c.before >= 0 || looksAround(tree) {
 		return c, nil
 	}
-	join := func(parts []*syntax.Regexp) (*regexp.Regexp, error) {
-		return regexp.Compile(`\A(?:` + (&syntax.Regexp{Op: syntax.OpConcat, Sub: parts}).String() + `)`)
+	join := func(parts []*syntax.Regexp) *regexp.Regexp {
+		re, err := regexp.Compile(`\A(?:` + (&syntax.Regexp{Op: syntax.OpConcat, Sub: parts}).String() + `)`)
+		if err != nil {
+			return regexp.MustCompile(`\z\A.`) // matches nothing, so that the slow way is taken
+		}
+		return re
 	}
-	head, err := join(parts[:at])
-	if err != nil {
-		return c, nil
-	}
-	tail, err := join(parts[at:])
-	if err != nil {
-		return c, nil
-	}
-	c.head, c.tail = head, tail
+	c.parts = sync.OnceValues(func() (head, tail *regexp.Regexp) { return join(parts[:at]), join(parts[at:]) })
 	return c, nil
 }
 
 // find returns the text of the first group that has one in the first match in b, or nil.
 func (c *capture) find(b []byte) []byte {
-	if c.after < 0 || c.before < 0 && c.head == nil {
+	if c.after < 0 || c.before < 0 && c.parts == nil {
 		return c.slow(b)
 	}
 	m := c.re.Find(b)
@@ -76,8 +74,9 @@ func (c *capture) find(b []byte) []byte {
 	}
 	// An expression takes the first of its possible beginnings that can go on. So if
 	// what the head takes by itself can go on to the same end, it is the beginning.
-	n := len(c.head.Find(m))
-	if n == 0 || len(c.tail.Find(m[n:])) != len(m)-n {
+	head, tail := c.parts()
+	n := len(head.Find(m))
+	if n == 0 || len(tail.Find(m[n:])) != len(m)-n {
 		return c.slow(b)
 	}
 	return m[n : len(m)-c.after]

@@ -24,7 +24,7 @@ func FuzzCapture(f *testing.F) {
 		if err != nil {
 			f.Fatal(err)
 		}
-		if c.after >= 0 && (c.before >= 0 || c.head != nil) {
+		if c.after >= 0 && (c.before >= 0 || c.parts != nil) {
 			short++
 		}
 		all = append(all, c)

@@ -87,6 +87,7 @@ func (s *Set) LoadDir(files fs.FS) error {
 	if err != nil {
 		return err
 	}
+	inc := &included{}
 	for _, d := range dirs {
 		if !d.IsDir() {
 			continue
@@ -101,7 +102,7 @@ func (s *Set) LoadDir(files fs.FS) error {
 		}
 		aliases := readAliases(src)
 		e := &entry{name: dir, with: func(overlays []*Overlay) (*Pack, error) {
-			p, err := load(files, dir, overlays)
+			p, err := load(files, dir, inc, overlays)
 			if err == nil && p.name != dir {
 				return nil, fmt.Errorf("pack: %s/pack.yaml has the name %q; it must be the folder's name", dir, p.name)
 			}
