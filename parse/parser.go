@@ -44,7 +44,8 @@ type Resetter interface{ Reset() }
 // Events collects what parsers make of messages. Its events are reused: they are
 // valid until Reset. Not safe for concurrent use; the zero value is ready.
 type Events[T any] struct {
-	events   []*T // all that were ever allocated; the first n are in use
+	events   []*T       // all that were ever allocated; the first n are in use
+	resets   []Resetter // the same, of a T that is a Resetter
 	n        int
 	rejected []Rejected
 	keep     int // events kept for reuse by Reset; 0 means DefaultKeptEvents
@@ -65,7 +66,11 @@ type Rejected struct {
 // Add returns a reset event to fill.
 func (e *Events[T]) Add() *T {
 	if e.n == len(e.events) {
-		e.events = append(e.events, new(T))
+		t := new(T)
+		e.events = append(e.events, t)
+		if r, ok := any(t).(Resetter); ok {
+			e.resets = append(e.resets, r)
+		}
 	}
 	t := e.events[e.n]
 	e.n++
@@ -95,7 +100,12 @@ func (e *Events[T]) Rejected() []Rejected { return e.rejected }
 // Truncate takes back all events from the n-th on and all rejects from the r-th on.
 func (e *Events[T]) Truncate(n, r int) {
 	for i := n; i < e.n; i++ {
-		resetEvent(e.events[i])
+		if i < len(e.resets) {
+			e.resets[i].Reset()
+		} else {
+			var zero T
+			*e.events[i] = zero
+		}
 	}
 	if n < e.n {
 		e.n = n
@@ -116,17 +126,12 @@ func (e *Events[T]) Reset() {
 	if len(e.events) > keep {
 		clear(e.events[keep:])
 		e.events = e.events[:keep:keep]
+		if len(e.resets) > keep {
+			clear(e.resets[keep:])
+			e.resets = e.resets[:keep:keep]
+		}
 	}
 	if cap(e.rejected) > keep {
 		e.rejected = nil
 	}
-}
-
-func resetEvent[T any](t *T) {
-	if r, ok := any(t).(Resetter); ok {
-		r.Reset()
-		return
-	}
-	var zero T
-	*t = zero
 }
