@@ -307,19 +307,19 @@ func (sg *signature) matches(v *view) bool {
 		}
 	}
 	for _, t := range sg.contains {
-		if !bytes.Contains(v.payload, t) {
+		if !holds(v.payload, t) {
 			return false
 		}
 	}
 	for _, t := range sg.raw {
-		if !bytes.Contains(v.raw, t) {
+		if !holds(v.raw, t) {
 			return false
 		}
 	}
-	if len(sg.any) > 0 && !anyOf(v.payload, sg.any, bytes.Contains) {
+	if len(sg.any) > 0 && !anyOf(v.payload, sg.any, holds) {
 		return false
 	}
-	if anyOf(v.payload, sg.not, bytes.Contains) {
+	if anyOf(v.payload, sg.not, holds) {
 		return false
 	}
 	if len(sg.columns) > 0 || sg.sep != 0 {
@@ -336,13 +336,16 @@ func (sg *signature) matches(v *view) bool {
 	if sg.pairs > 0 && countPairs(v.payload, sg.pairs) < sg.pairs {
 		return false
 	}
-	if len(sg.need) > 0 && !anyOf(v.payload, sg.need, bytes.Contains) {
+	if len(sg.need) > 0 && !anyOf(v.payload, sg.need, holds) {
 		return false
 	}
 	for _, re := range sg.regex {
 		if !re.Match(v.payload) {
 			return false
 		}
+	}
+	if n := len(sg.rawNeed); n > 0 && n <= 8 && !anyOf(v.raw, sg.rawNeed, holds) {
+		return false
 	}
 	for _, re := range sg.rawRegex {
 		if !re.Match(v.raw) {

@@ -229,7 +229,7 @@ func (t *textIndex) find(v *view) int {
 				narrowed = true
 				mask := v.mask[:t.words]
 				copy(mask, t.unkeyed)
-				t.windows.find(v.raw, mask) // the payload and what stands before it
+				t.windows.find(v.payload, mask)
 				for k := w; k < len(live); k++ {
 					live[k] &= mask[k]
 				}
@@ -560,14 +560,13 @@ func longest(list []*regexp.Regexp) []byteSet {
 	return best
 }
 
-// texts are groups of texts; a message that the signature recognises holds, with its header,
-// one of each.
+// texts are groups of texts; a payload that the signature recognises holds one of each.
 func (sg *signature) texts() [][]string {
 	var out [][]string
 	for _, w := range sg.contains {
 		out = append(out, []string{string(w)})
 	}
-	for _, group := range [][][]byte{sg.any, sg.need, sg.rawNeed} {
+	for _, group := range [][][]byte{sg.any, sg.need} {
 		var g []string
 		for _, w := range group {
 			g = append(g, string(w))

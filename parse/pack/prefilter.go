@@ -1,6 +1,7 @@
 package pack
 
 import (
+	"bytes"
 	"fmt"
 	"math"
 	"regexp/syntax"
@@ -423,6 +424,47 @@ func (p *positions) narrow(live bitset, text []byte) {
 		}
 		if c == 256 || any == 0 {
 			return
+		}
+	}
+}
+
+// rarity of bytes in log texts, as far as kinds of characters tell.
+var rarity = func() (r [256]uint8) {
+	for c := range r {
+		switch {
+		case c >= 'a' && c <= 'z' || c == ' ' || c == '"':
+		case c >= '0' && c <= '9' || c == '=' || c == ':' || c == '.' || c == '-' || c == ',':
+			r[c] = 1
+		case c >= 'A' && c <= 'Z' || c == '_' || c == '/':
+			r[c] = 2
+		default:
+			r[c] = 3
+		}
+	}
+	return r
+}()
+
+// holds is bytes.Contains for a text that is rarely there: it looks for its rarest byte, which
+// most messages do not have.
+func holds(b, text []byte) bool {
+	at := 0
+	for i, c := range text {
+		if rarity[c] > rarity[text[at]] {
+			at = i
+		}
+	}
+	for from, tries := 0, 0; ; tries++ {
+		k := bytes.IndexByte(b[from:], text[at])
+		if k < 0 {
+			return false
+		}
+		start := from + k - at
+		if start >= 0 && len(b)-start >= len(text) && string(b[start:start+len(text)]) == string(text) {
+			return true
+		}
+		from += k + 1
+		if tries == 8 {
+			return bytes.Contains(b[max(0, from-len(text)):], text)
 		}
 	}
 }
