@@ -54,7 +54,8 @@
 // only. A severity word, CEF, LEEF, a number and anything with a space or an "="
 // is no tag. A Cisco or Huawei mnemonic (%ASA-6-302013:, %%01SEC/4/…) is the
 // device's message id, so it is not consumed and begins the Payload. A severity
-// word in front of a tag is Level (F5). Solaris's "[ID 702911 auth.info] " is
+// word in front of a tag is Level (F5), also behind a facility (AIX: "auth|security:info").
+// Solaris's "[ID 702911 auth.info] " is
 // the MsgID, and the priority where no PRI was sent.
 //
 // Time: see layout "syslog" of the time parser, RFC 3339 with T or space, dates

@@ -397,11 +397,40 @@ func (p *Parser) body(raw []byte, i int, m *Message) {
 			}
 		}
 	}
+	if next == 0 && stop < len(raw) && (raw[stop] == '|' || raw[stop] == ':') {
+		// AIX: "auth|security:info sshd[1234]: …".
+		if k, level := facilityAndLevel(raw, i); k > 0 {
+			if next, _ = p.tag(raw, k, m); next > 0 {
+				m.Level = level
+			}
+		}
+	}
 	if next > 0 {
 		p.afterTag(raw, next, m)
 		return
 	}
 	setPayload(raw, i, m)
+}
+
+// facilityAndLevel reads "facility:level " or "facility|alias:level " at raw[i:] and
+// returns the offset behind and the level, or 0 where this is neither.
+func facilityAndLevel(raw []byte, i int) (next int, level []byte) {
+	const longest = len("auth|security")
+	j := i
+	for j < len(raw) && j-i <= longest && (class[raw[j]]&cTag != 0 || raw[j] == '|') {
+		j++
+	}
+	if j == i || j-i > longest || j == len(raw) || raw[j] != ':' {
+		return 0, nil
+	}
+	k := j + 1
+	for k < len(raw) && k-j <= 14 && raw[k]|0x20 >= 'a' && raw[k]|0x20 <= 'z' {
+		k++
+	}
+	if k+1 >= len(raw) || raw[k] != ' ' || !isLevel(raw[j+1:k]) {
+		return 0, nil
+	}
+	return k + 1, raw[j+1 : k : k]
 }
 
 // tag reads "app:", "app[pid]:" and "app[123] " at raw[i:] into m and returns
