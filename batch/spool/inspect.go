@@ -91,7 +91,7 @@ func Take(ctx context.Context, dir string, f func(Entry) error) (taken, damaged 
 	if err != nil {
 		return 0, 0, err // Open would make the folder
 	}
-	opts := diskqueue.Options{Dir: dir, SegmentBytes: 1 << 30, MaxBytes: max(2<<30, r.Bytes)}
+	opts := diskqueue.Options{Dir: dir, SegmentBytes: 1 << 30, MaxBytes: max(4<<30, r.Bytes)}
 	q, err := diskqueue.Open(opts)
 	if err != nil {
 		return 0, 0, err

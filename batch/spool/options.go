@@ -63,7 +63,8 @@ type Options struct {
 	// SyncAlways, 1 s.
 	Sync      Sync
 	SyncEvery time.Duration
-	// MaxBytes bounds what the files take. Default: 1 GiB. At least two segments.
+	// MaxBytes bounds the folder; a segment that is dropped while it is read comes on
+	// top. Default: 1 GiB. At least two segments and 8 KiB.
 	MaxBytes int64
 	// SegmentBytes is the length of a file, and so the limit for a row. Default: 64 MiB,
 	// not more than an eighth of MaxBytes. 4 KiB to 1 GiB.

@@ -222,7 +222,7 @@ func TestSinkOptions(t *testing.T) {
 
 func TestDropNewIsNotRetried(t *testing.T) {
 	d := &destination{fail: func(string) error { return errcat.TransientNetwork }}
-	s, err := spool.NewSink[event](d, spool.Options{Dir: "/s", FS: memfs.New(), SegmentBytes: 4096, MaxBytes: 8192, Full: spool.DropNew})
+	s, err := spool.NewSink[event](d, spool.Options{Dir: "/s", FS: memfs.New(), SegmentBytes: 4096, MaxBytes: 16384, Full: spool.DropNew})
 	if err != nil {
 		t.Fatal(err)
 	}

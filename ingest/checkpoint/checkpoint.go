@@ -17,8 +17,8 @@
 //	penstock checkpoint 1 GENERATION LENGTH CRC32C
 //	the position, LENGTH bytes
 //
-// A file comes into being as PATH.new and is renamed. The numbers are decimal, the checksum is hexadecimal and covers generation, length
-// and position. The file with the higher generation whose checksum is right counts. So
+// A file comes into being as PATH.new and is renamed. The numbers are decimal, the
+// checksum is hexadecimal and covers generation, length and position. The file with the higher generation whose checksum is right counts. So
 // a write that a crash or a power cut has torn costs one generation: the position
 // before it is used, and what follows that is read again. Overwriting needs no free
 // space. A third file, PATH.lock, keeps other processes out; the lock ends with its
@@ -71,6 +71,7 @@ type File struct {
 	gen     uint64 // of the position at hand, 0 if there is none
 	at      []byte
 	slot    int     // which file the next generation goes to
+	backed  bool    // the other file holds a position that is durable
 	named   [2]bool // the file's name is known to be durable
 	damaged error
 	closed  bool
@@ -140,6 +141,18 @@ func (f *File) load() error {
 		return errors.Join(faults...)
 	}
 	f.damaged = errors.Join(faults...)
+	if f.gen == 0 {
+		return nil
+	}
+	// It may be of a Note: before the other file is written over it has to be durable.
+	best, err := f.opts.FS.OpenFile(f.paths[1-f.slot], os.O_RDWR, 0)
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(best.Sync(), best.Close(), f.opts.FS.SyncDir(filepath.Dir(f.paths[0]))); err != nil {
+		return err
+	}
+	f.backed = true
 	return nil
 }
 
@@ -217,7 +230,14 @@ func (f *File) Damaged() error {
 // Save makes position the last one, durably. It is not kept. After an error the
 // position before counts, and Save may be called again. A position longer than
 // Options.MaxBytes is OVERSIZE.
-func (f *File) Save(position []byte) error {
+func (f *File) Save(position []byte) error { return f.put(position, true) }
+
+// Note is Save without the fsync: the position survives the end of the process, and
+// after a power cut the last one that was saved counts. It is for positions that move
+// faster than a disk can follow.
+func (f *File) Note(position []byte) error { return f.put(position, false) }
+
+func (f *File) put(position []byte, sync bool) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.closed {
@@ -226,21 +246,26 @@ func (f *File) Save(position []byte) error {
 	if len(position) > f.opts.MaxBytes {
 		return errcat.Newf(errcat.Oversize, errcat.StageCollect, "checkpoint: %d bytes for %s, at most %d", len(position), f.paths[0], f.opts.MaxBytes)
 	}
+	sync = sync || !f.backed
 	gen := f.gen + 1
 	b := fmt.Appendf(make([]byte, 0, len(position)+maxHeader), "%s%s %d %d %08x\n", magic, version, gen, len(position), checksum(gen, position))
 	head := len(b)
 	b = append(b, position...)
-	if err := f.write(f.slot, b); err != nil {
+	if err := f.write(f.slot, b, sync); err != nil {
 		return fmt.Errorf("checkpoint: %w", err)
 	}
-	f.gen, f.at, f.slot = gen, b[head:], 1-f.slot
+	f.gen, f.at = gen, b[head:]
+	if sync {
+		f.backed = true
+		f.slot = 1 - f.slot // the other file stays as it is until this one is written over
+	}
 	return nil
 }
 
 // write writes over one of the files. It is opened anew each time: after an fsync that
 // failed nothing on the same descriptor is to be trusted. A file that is not there yet
 // gets its name when it is whole, so that a torn one always has a whole one beside it.
-func (f *File) write(slot int, b []byte) error {
+func (f *File) write(slot int, b []byte, sync bool) error {
 	fsys, path := f.opts.FS, f.paths[slot]
 	to := path
 	_, err := fsys.Stat(path)
@@ -258,7 +283,7 @@ func (f *File) write(slot int, b []byte) error {
 	if err == nil {
 		err = file.Truncate(int64(len(b)))
 	}
-	if err == nil {
+	if err == nil && (sync || to != path) {
 		err = file.Sync()
 	}
 	if err = errors.Join(err, file.Close()); err != nil {

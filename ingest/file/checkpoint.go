@@ -69,6 +69,9 @@ func parseRemembered(line string) (r remembered, err error) {
 	return r, nil
 }
 
+// syncEvery is how long a position that was written may wait for its fsync.
+const syncEvery = time.Second
+
 // save writes the checkpoint if something changed and it is time to.
 func (r *rounds) save(now time.Time, last bool) error {
 	if r.store.path == "" {
@@ -91,16 +94,22 @@ func (r *rounds) save(now time.Time, last bool) error {
 	}
 	r.saved, r.state = now, b
 	sum := markOf(b)
-	if sum == r.written {
+	sync := last || now.Sub(r.synced) >= syncEvery || now.Before(r.synced)
+	if sum == r.written && (!sync || !r.noted) {
 		return nil
 	}
 	began := time.Now()
-	if err := r.store.write(b); err != nil {
+	if err := r.store.write(b, sync); err != nil {
 		return err
 	}
-	r.written = sum
-	// Writing takes a twentieth of the time at most, however many files there are.
-	r.pause = max(r.f.opts.CheckpointEvery, 20*time.Since(began))
+	r.written, r.noted = sum, !sync
+	if sync {
+		r.synced = now
+	}
+	if !sync {
+		// Writing takes a twentieth of the time at most, however many files there are.
+		r.pause = max(r.f.opts.CheckpointEvery, 20*time.Since(began))
+	}
 	return nil
 }
 

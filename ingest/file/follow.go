@@ -34,7 +34,9 @@ type FollowOptions struct {
 	// ingest/checkpoint. Without it they are forgotten. A second Follower on the same
 	// path is refused.
 	Checkpoint string
-	// CheckpointEvery is how often it is written, if something changed. Default: 250 ms.
+	// CheckpointEvery is how often it is written, if something changed, so that it
+	// survives the end of the process. It is made to survive a power cut (fsync) at most
+	// once a second. Default: 250 ms.
 	CheckpointEvery time.Duration
 
 	// Poll is how often a file that grows is looked at. One that rests is looked at less

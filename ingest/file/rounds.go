@@ -19,6 +19,8 @@ type rounds struct {
 	out     *ingest.Emit
 	store   *store
 	saved   time.Time     // when the checkpoint was looked at last
+	synced  time.Time     // when it was written with an fsync
+	noted   bool          // it was written without one since
 	pause   time.Duration // until the next time
 	state   []byte
 	written mark // of what is in the checkpoint

@@ -35,7 +35,14 @@ func (s *store) read() []byte {
 	return s.file.Load()
 }
 
-func (s *store) write(b []byte) error { return s.file.Save(b) }
+// write stores positions: with sync so that they survive a power cut, else the end of
+// the process.
+func (s *store) write(b []byte, sync bool) error {
+	if sync {
+		return s.file.Save(b)
+	}
+	return s.file.Note(b)
+}
 
 func (s *store) close() {
 	if s.file != nil {

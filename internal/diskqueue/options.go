@@ -45,7 +45,8 @@ type Options struct {
 	// Sync is the policy; SyncEvery its interval. Default: 1 s.
 	Sync      Sync
 	SyncEvery time.Duration
-	// MaxBytes bounds the segments together. Default: 1 GiB. At least 2 segments.
+	// MaxBytes bounds the folder; a segment that was dropped while it is read comes on
+	// top. Default: 1 GiB. At least 2 segments and 8 KiB.
 	MaxBytes int64
 	// SegmentBytes is how long a segment gets. Default: 64 MiB, and not more than an
 	// eighth of MaxBytes. 4 KiB to 1 GiB.
@@ -110,11 +111,14 @@ func (o *Options) prepare() error {
 		return fmt.Errorf("diskqueue: SyncEvery is %s", o.SyncEvery)
 	case o.SegmentBytes < 4<<10 || o.SegmentBytes > 1<<30:
 		return fmt.Errorf("diskqueue: SegmentBytes is %d, want 4 KiB to 1 GiB", o.SegmentBytes)
-	case o.MaxBytes < 2*o.SegmentBytes:
-		return fmt.Errorf("diskqueue: MaxBytes is %d, want at least two segments of %d", o.MaxBytes, o.SegmentBytes)
+	case o.MaxBytes < 2*o.SegmentBytes+stateBytes:
+		return fmt.Errorf("diskqueue: MaxBytes is %d, want at least two segments of %d and 8 KiB", o.MaxBytes, o.SegmentBytes)
 	}
 	return nil
 }
+
+// stateBytes is room for the position and the lock.
+const stateBytes = 8 << 10
 
 // maxEntry is the longest entry in bytes: it has to fit into a segment.
 func (o *Options) maxEntry() int { return int(o.SegmentBytes) - headerSize - frameSize }

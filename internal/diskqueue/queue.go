@@ -288,7 +288,7 @@ func (q *Queue) room(ctx context.Context, size int64) error {
 			q.mu.Unlock()
 			return ErrClosed
 		}
-		if q.stats.Bytes+size+headerSize <= q.opts.MaxBytes {
+		if q.stats.Bytes+size+headerSize+stateBytes <= q.opts.MaxBytes {
 			q.mu.Unlock()
 			return nil
 		}

@@ -207,7 +207,7 @@ func TestGroupSync(t *testing.T) {
 
 func TestPolicies(t *testing.T) {
 	entry := func(int) []byte { return make([]byte, 1000) }
-	opts := Options{SegmentBytes: 4096, MaxBytes: 16384}
+	opts := Options{SegmentBytes: 4096, MaxBytes: 24576}
 	t.Run("block", func(t *testing.T) {
 		opts := opts
 		opts.FS = memfs.New()
@@ -219,7 +219,7 @@ func TestPolicies(t *testing.T) {
 		for ; err == nil; n++ {
 			_, err = q.Append(ctx, 1, entry)
 		}
-		if !errors.Is(err, context.DeadlineExceeded) || q.Stats().Bytes > 16384 {
+		if !errors.Is(err, context.DeadlineExceeded) || q.Stats().Bytes > 24576 {
 			t.Errorf("after %d entries: %v, %+v", n, err, q.Stats())
 		}
 		done := make(chan error)
@@ -306,7 +306,7 @@ func TestPolicies(t *testing.T) {
 // While a queue drops its oldest entries a consumer reads: what it gets and what is
 // counted are all there is.
 func TestDropOldestWhileReading(t *testing.T) {
-	q := open(t, Options{FS: memfs.New(), SegmentBytes: 4096, MaxBytes: 16384, Full: DropOldest, Sync: SyncNever})
+	q := open(t, Options{FS: memfs.New(), SegmentBytes: 4096, MaxBytes: 24576, Full: DropOldest, Sync: SyncNever})
 	const n = 20_000
 	done := make(chan int)
 	go func() {
