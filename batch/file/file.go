@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -15,6 +16,7 @@ import (
 
 	"github.com/penstock-dev/penstock/batch"
 	"github.com/penstock-dev/penstock/errcat"
+	"github.com/penstock-dev/penstock/internal/vfs"
 )
 
 // Options say where files are written and when one is finished. Dir is needed.
@@ -39,6 +41,8 @@ type Options struct {
 	OnFinish func(path string, bytes int64)
 	// Now is the clock for names. Default: time.Now. Ages run on the monotonic clock.
 	Now func() time.Time
+	// FS is the file system. Default: that of the machine.
+	FS vfs.FS
 }
 
 // partSuffix marks a file that is not finished.
@@ -48,25 +52,15 @@ const partSuffix = ".part"
 type Sink[T any] struct {
 	opts Options
 	id   string
-	open func(path string) (handle, error)
 
 	mu     sync.Mutex
 	seq    int
-	file   handle // nil between files
-	path   string // of the finished file
+	file   vfs.File // nil between files
+	path   string   // of the finished file
 	size   int64
 	timer  *time.Timer
 	err    error // of finishing a file by age, for the next call
 	closed bool
-}
-
-// handle is what the sink needs of an *os.File.
-type handle interface {
-	io.Writer
-	Truncate(size int64) error
-	Seek(offset int64, whence int) (int64, error)
-	Sync() error
-	Close() error
 }
 
 // New returns a sink that writes to a folder. It fails for options that make no
@@ -87,6 +81,9 @@ func New[T any](opts Options) (*Sink[T], error) {
 	if opts.Now == nil {
 		opts.Now = time.Now
 	}
+	if opts.FS == nil {
+		opts.FS = vfs.OS
+	}
 	switch {
 	case opts.Dir == "":
 		return nil, errors.New("batch/file: Options has no Dir")
@@ -97,12 +94,12 @@ func New[T any](opts Options) (*Sink[T], error) {
 	case opts.MaxBytes < 0:
 		return nil, fmt.Errorf("batch/file: MaxBytes is %d", opts.MaxBytes)
 	}
-	if err := os.MkdirAll(opts.Dir, 0o700); err != nil {
+	if err := vfs.MkdirAll(opts.FS, opts.Dir, 0o700); err != nil {
 		return nil, err
 	}
 	var id [4]byte
 	rand.Read(id[:])
-	s := &Sink[T]{opts: opts, id: hex.EncodeToString(id[:]), open: create}
+	s := &Sink[T]{opts: opts, id: hex.EncodeToString(id[:])}
 	if err := s.recover(); err != nil {
 		return nil, err
 	}
@@ -115,20 +112,22 @@ func plain(name string) bool {
 	})
 }
 
-func create(path string) (handle, error) {
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
+// create makes a file that no other process takes for one of the dead.
+func (s *Sink[T]) create(path string) (vfs.File, error) {
+	f, err := s.opts.FS.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
 	if err != nil {
 		return nil, err
 	}
 	// Another process that recovers files may have taken it between these two calls.
-	err = lock(f)
+	err = f.Lock()
 	if err == nil {
-		var ours, there os.FileInfo
-		if ours, err = f.Stat(); err == nil {
-			if there, err = os.Stat(path); err == nil && !os.SameFile(ours, there) {
-				err = os.ErrNotExist
-			}
+		var ours bool
+		if ours, err = f.At(path); err == nil && !ours {
+			err = fs.ErrNotExist
 		}
+	}
+	if err == nil && !s.opts.NoSync {
+		err = s.opts.FS.SyncDir(s.opts.Dir) // or a batch that is on the disk has no name there
 	}
 	if err != nil {
 		f.Close()
@@ -164,19 +163,19 @@ func (s *Sink[T]) Write(_ context.Context, b *batch.Batch[T]) error {
 			return err
 		}
 	}
-	n, err := s.file.Write(b.Lines)
+	n, err := s.file.WriteAt(b.Lines, s.size)
 	if err == nil && n < len(b.Lines) {
 		err = io.ErrShortWrite
 	}
 	if err != nil {
-		if s.cut() != nil {
+		if s.file.Truncate(s.size) != nil {
 			s.giveUp(false)
 		}
 		return err
 	}
 	if !s.opts.NoSync {
 		if err := s.file.Sync(); err != nil {
-			s.giveUp(s.cut() == nil)
+			s.giveUp(s.file.Truncate(s.size) == nil)
 			return &errcat.Error{Category: errcat.SinkRejected, Stage: errcat.StageDeliver, Err: &syncError{err}}
 		}
 	}
@@ -196,7 +195,7 @@ func (s *Sink[T]) begin() error {
 	s.seq++
 	at := s.opts.Now().UTC().Format("20060102T150405.000000000Z")
 	s.path = filepath.Join(s.opts.Dir, fmt.Sprintf("%s-%s-%s-%06d%s", s.opts.Prefix, at, s.id, s.seq, s.opts.Suffix))
-	f, err := s.open(s.path + partSuffix)
+	f, err := s.create(s.path + partSuffix)
 	if err != nil {
 		return err
 	}
@@ -216,15 +215,6 @@ func (s *Sink[T]) begin() error {
 	return nil
 }
 
-// cut takes off what a failed write has left.
-func (s *Sink[T]) cut() error {
-	if err := s.file.Truncate(s.size); err != nil {
-		return err
-	}
-	_, err := s.file.Seek(s.size, io.SeekStart)
-	return err
-}
-
 // giveUp ends a file that can no longer be trusted. If it was cut at its good length
 // it gets its name; if not it stays what it is until it is recovered.
 func (s *Sink[T]) giveUp(cut bool) {
@@ -235,10 +225,10 @@ func (s *Sink[T]) giveUp(cut bool) {
 		return
 	}
 	if s.size == 0 {
-		os.Remove(s.path + partSuffix)
+		s.opts.FS.Remove(s.path + partSuffix)
 		return
 	}
-	if os.Rename(s.path+partSuffix, s.path) == nil && s.opts.OnFinish != nil {
+	if s.opts.FS.Rename(s.path+partSuffix, s.path) == nil && s.opts.OnFinish != nil {
 		s.opts.OnFinish(s.path, s.size)
 	}
 }
@@ -259,14 +249,14 @@ func (s *Sink[T]) finish() error {
 	var errs []error
 	errs = append(errs, f.Close())
 	if s.size == 0 {
-		errs = append(errs, os.Remove(s.path+partSuffix))
+		errs = append(errs, s.opts.FS.Remove(s.path+partSuffix))
 		return errors.Join(errs...)
 	}
-	if err := os.Rename(s.path+partSuffix, s.path); err != nil {
+	if err := s.opts.FS.Rename(s.path+partSuffix, s.path); err != nil {
 		return errors.Join(append(errs, err)...)
 	}
 	if !s.opts.NoSync {
-		errs = append(errs, syncDir(s.opts.Dir))
+		errs = append(errs, s.opts.FS.SyncDir(s.opts.Dir))
 	}
 	if s.opts.OnFinish != nil {
 		s.opts.OnFinish(s.path, s.size)
@@ -295,25 +285,12 @@ func (s *Sink[T]) Close() error {
 	return s.Rotate()
 }
 
-// syncDir makes the names in a folder durable, where the system can.
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	defer d.Close()
-	if err := d.Sync(); err != nil && !errors.Is(err, errors.ErrUnsupported) && !errors.Is(err, os.ErrInvalid) {
-		return err
-	}
-	return nil
-}
-
 // recover finishes files that a killed process has left.
 func (s *Sink[T]) recover() error {
-	if !canLock {
+	if !vfs.CanLock {
 		return nil
 	}
-	entries, err := os.ReadDir(s.opts.Dir)
+	entries, err := s.opts.FS.ReadDir(s.opts.Dir)
 	if err != nil {
 		return err
 	}
@@ -322,7 +299,7 @@ func (s *Sink[T]) recover() error {
 		if !e.Type().IsRegular() || !strings.HasPrefix(name, s.opts.Prefix+"-") || !strings.HasSuffix(name, s.opts.Suffix+partSuffix) {
 			continue
 		}
-		if err := recoverFile(filepath.Join(s.opts.Dir, name), s.opts.OnFinish); err != nil {
+		if err := s.recoverFile(filepath.Join(s.opts.Dir, name)); err != nil {
 			return fmt.Errorf("batch/file: left by an earlier process and cannot be finished: %w", err)
 		}
 	}
@@ -330,16 +307,17 @@ func (s *Sink[T]) recover() error {
 }
 
 // recoverFile finishes one file, unless another process is writing it.
-func recoverFile(part string, onFinish func(string, int64)) error {
-	f, err := os.OpenFile(part, os.O_RDWR, 0)
-	if errors.Is(err, os.ErrNotExist) {
+func (s *Sink[T]) recoverFile(part string) error {
+	fsys := s.opts.FS
+	f, err := fsys.OpenFile(part, os.O_RDWR, 0)
+	if errors.Is(err, fs.ErrNotExist) {
 		return nil // finished this moment
 	}
 	if err != nil {
 		return err
 	}
 	defer f.Close()
-	if lock(f) != nil {
+	if f.Lock() != nil {
 		return nil // somebody is writing it
 	}
 	size, err := lastLine(f)
@@ -347,7 +325,7 @@ func recoverFile(part string, onFinish func(string, int64)) error {
 		return err
 	}
 	if size == 0 {
-		return os.Remove(part)
+		return fsys.Remove(part)
 	}
 	if err := f.Truncate(size); err != nil {
 		return err
@@ -356,21 +334,25 @@ func recoverFile(part string, onFinish func(string, int64)) error {
 		return err
 	}
 	path := strings.TrimSuffix(part, partSuffix)
-	if err := os.Rename(part, path); err != nil {
+	if err := fsys.Rename(part, path); err != nil {
 		return err
 	}
-	if onFinish != nil {
-		onFinish(path, size)
+	if err := fsys.SyncDir(s.opts.Dir); err != nil {
+		return err
+	}
+	if s.opts.OnFinish != nil {
+		s.opts.OnFinish(path, size)
 	}
 	return nil
 }
 
 // lastLine returns the offset behind the last line feed of f.
-func lastLine(f *os.File) (int64, error) {
-	size, err := f.Seek(0, io.SeekEnd)
+func lastLine(f vfs.File) (int64, error) {
+	info, err := f.Stat()
 	if err != nil {
 		return 0, err
 	}
+	size := info.Size()
 	buf := make([]byte, 64<<10)
 	for size > 0 {
 		n := min(size, int64(len(buf)))

@@ -3,8 +3,10 @@ package file
 import (
 	"context"
 	"errors"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -13,6 +15,9 @@ import (
 
 	"github.com/penstock-dev/penstock/batch"
 	"github.com/penstock-dev/penstock/errcat"
+	"github.com/penstock-dev/penstock/internal/vfs"
+	"github.com/penstock-dev/penstock/internal/vfs/errorfs"
+	"github.com/penstock-dev/penstock/internal/vfs/memfs"
 )
 
 type event struct{}
@@ -136,54 +141,43 @@ func TestWrongOptions(t *testing.T) {
 	}
 }
 
-// faulty is a file whose n-th operation fails.
-type faulty struct {
-	*os.File
-	ops *int
-	at  int
-	err error
-}
-
-func (f *faulty) fail() bool { *f.ops++; return *f.ops == f.at }
-
-func (f *faulty) Write(p []byte) (int, error) {
-	if f.fail() {
-		n, _ := f.File.Write(p[:len(p)/2])
-		return n, f.err
+// stored returns all lines of the folder, after a sink that starts anew has finished
+// what was left.
+func stored(t *testing.T, fsys vfs.FS) (all []string) {
+	t.Helper()
+	s, err := New[event](Options{Dir: "/d", FS: fsys})
+	if err != nil {
+		t.Fatal(err)
 	}
-	return f.File.Write(p)
-}
-
-func (f *faulty) Sync() error {
-	if f.fail() {
-		return f.err
+	defer s.Close()
+	entries, err := fsys.ReadDir("/d")
+	if err != nil {
+		t.Fatal(err)
 	}
-	return f.File.Sync()
-}
-
-func (f *faulty) Truncate(n int64) error {
-	if f.fail() {
-		return f.err
+	for _, e := range entries {
+		b, err := vfs.ReadFile(fsys, "/d/"+e.Name(), 1<<20)
+		if err != nil || strings.HasSuffix(e.Name(), partSuffix) || len(b) == 0 || b[len(b)-1] != '\n' {
+			t.Errorf("%s holds %q, %v", e.Name(), b, err)
+		}
+		all = append(all, strings.Fields(string(b))...)
 	}
-	return f.File.Truncate(n)
+	return all
 }
 
-// Each operation fails in turn, alone: what Write took is there once, what it refused
-// and took at the next attempt is there once, and no line is torn.
+// Each operation that changes something fails in turn, alone: what Write took is there
+// once, what it refused and took at the next attempt is there once, and no line is
+// torn.
 func TestNthOperationFails(t *testing.T) {
-	for at := 1; ; at++ {
-		dir := t.TempDir()
-		s, err := New[event](Options{Dir: dir, MaxBytes: 40})
+	for at := int64(1); ; at++ {
+		m := memfs.New()
+		fsys := errorfs.Wrap(m, errorfs.Nth(at, syscall.ENOSPC))
+		opts := Options{Dir: "/d", FS: fsys, MaxBytes: 40}
+		s, err := New[event](opts)
+		if err != nil {
+			s, err = New[event](opts)
+		}
 		if err != nil {
 			t.Fatal(err)
-		}
-		ops := 0
-		s.open = func(path string) (handle, error) {
-			f, err := create(path)
-			if err != nil {
-				return nil, err
-			}
-			return &faulty{f.(*os.File), &ops, at, syscall.ENOSPC}, nil
 		}
 		retry, err := batch.NewRetry(batch.Sink[event](s), batch.RetryOptions{MinDelay: time.Nanosecond})
 		if err != nil {
@@ -197,15 +191,55 @@ func TestNthOperationFails(t *testing.T) {
 				t.Fatalf("operation %d: %v", at, err)
 			}
 		}
-		if err := s.Close(); err != nil {
+		err = s.Close()
+		_, changes := fsys.Ops()
+		if err != nil && changes < at {
 			t.Errorf("operation %d: Close: %v", at, err)
 		}
-		content, _ := finished(t, dir)
-		if got := strings.Join(content, ""); got != strings.Join(want, "\n")+"\n" {
+		if got := stored(t, m); !slices.Equal(got, want) {
 			t.Errorf("operation %d: the files hold %q", at, got)
 		}
-		if ops < at {
+		if changes < at {
 			return
+		}
+	}
+}
+
+// The power fails at every operation: what Write took is on the disk, once and whole.
+func TestPowerCut(t *testing.T) {
+	for seed := range uint64(20) {
+		for at := int64(1); ; at++ {
+			m := memfs.New()
+			fsys := errorfs.Wrap(m, nil)
+			fsys.Set(func(op errorfs.Op) error {
+				if op.Change == at {
+					fsys.Kill()
+					return errorfs.ErrKilled
+				}
+				return nil
+			})
+			var taken []string
+			s, err := New[event](Options{Dir: "/d", FS: fsys, MaxBytes: 40})
+			for i := 0; err == nil && i < 8; i++ {
+				l := strings.Repeat(string(rune('a'+i)), 9)
+				if err = s.Write(context.Background(), lines(l)); err == nil {
+					taken = append(taken, l)
+				}
+			}
+			_, changes := fsys.Ops()
+			m.PowerCut(rand.New(rand.NewPCG(seed, uint64(at))))
+			got := stored(t, m)
+			for i, l := range taken {
+				if i >= len(got) || got[i] != l {
+					t.Fatalf("seed %d, operation %d: taken %q, found %q", seed, at, taken, got)
+				}
+			}
+			if len(got) > len(taken)+1 {
+				t.Fatalf("seed %d, operation %d: taken %q, found %q", seed, at, taken, got)
+			}
+			if changes < at {
+				break
+			}
 		}
 	}
 }
@@ -218,7 +252,7 @@ func TestFailedSyncIsRetryable(t *testing.T) {
 }
 
 func TestRecovery(t *testing.T) {
-	if !canLock {
+	if !vfs.CanLock {
 		t.Skip("no file locks on this system")
 	}
 	dir := t.TempDir()
@@ -230,12 +264,12 @@ func TestRecovery(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	f, err := os.OpenFile(live, os.O_RDWR, 0)
+	f, err := vfs.OS.OpenFile(live, os.O_RDWR, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	if err := lock(f); err != nil {
+	if err := f.Lock(); err != nil {
 		t.Fatal(err)
 	}
 	s, err := New[event](Options{Dir: dir})
