@@ -25,6 +25,9 @@ const (
 	DropNew
 )
 
+// Damage is a place in the files that could not be read.
+type Damage = diskqueue.Damage
+
 // Options of a Store. Dir is needed.
 type Options struct {
 	// Dir is the folder of this store alone, made if it does not exist.
@@ -40,7 +43,7 @@ type Options struct {
 	// lose the last ones.
 	NoSync bool
 	// OnDamage, if set, is called for each place in the files that could not be read.
-	OnDamage func(diskqueue.Damage)
+	OnDamage func(Damage)
 	// FS is the file system. Default: that of the machine.
 	FS vfs.FS
 	// Now is the wall clock, for the age in segment headers. Default: time.Now.
