@@ -29,6 +29,9 @@ type Config struct {
 	Acknowledges bool
 	// Lossy says that messages may be lost when they come faster than they are taken.
 	Lossy bool
+	// Text returns what was sent out of a message, where the source puts something around
+	// it. Default: the message.
+	Text func(message string) string
 	// MaxMessage bounds the messages that are sent. Default: 2000 bytes.
 	MaxMessage int
 }
@@ -40,6 +43,9 @@ type Config struct {
 func Source(t *testing.T, cfg Config) {
 	if cfg.MaxMessage == 0 {
 		cfg.MaxMessage = 2000
+	}
+	if cfg.Text == nil {
+		cfg.Text = func(message string) string { return message }
 	}
 	t.Run("delivery", cfg.delivery)
 	t.Run("cancel", cfg.cancellation)
@@ -99,8 +105,8 @@ func (c *Config) delivery(t *testing.T) {
 	}
 	offsets := map[string]bool{}
 	for i, m := range got {
-		if i >= len(msgs) || m.Text != msgs[i] {
-			t.Fatalf("message %d arrived as %.200q, %.200q was sent", i, m.Text, msgs[min(i, len(msgs)-1)])
+		if text := c.Text(m.Text); i >= len(msgs) || text != msgs[i] {
+			t.Fatalf("message %d arrived as %.200q, %.200q was sent", i, text, msgs[min(i, len(msgs)-1)])
 		}
 		if m.Origin.Source == "" {
 			t.Fatal("a message whose Origin has no Source")
@@ -185,7 +191,7 @@ func (c *Config) backpressure(t *testing.T) {
 	deadline := time.Now().Add(Patience)
 	for next < len(msgs) {
 		for _, m := range p.Messages() {
-			seen[m.Text] = true
+			seen[c.Text(m.Text)] = true
 		}
 		for next < len(msgs) && seen[msgs[next]] {
 			next++
