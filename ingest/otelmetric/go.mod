@@ -1,6 +1,6 @@
 module github.com/penstock-dev/penstock/ingest/otelmetric
 
-go 1.26
+go 1.26.0
 
 require (
 	github.com/penstock-dev/penstock v0.0.0

@@ -1,0 +1,469 @@
+package faulttest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"runtime"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/penstock-dev/penstock/batch"
+	"github.com/penstock-dev/penstock/errcat"
+	"github.com/penstock-dev/penstock/ingest"
+	"github.com/penstock-dev/penstock/parse"
+)
+
+// line is the event of the runtime's tests: the record as it came.
+type line struct{ text []byte }
+
+type lineEncoder struct{}
+
+func (lineEncoder) Append(dst []byte, e *line) ([]byte, error) { return append(dst, e.text...), nil }
+
+var lineParser = parse.ParserFunc[line](func(m *parse.Message, out *parse.Events[line]) error {
+	out.Add().text = m.Raw
+	return nil
+})
+
+// issuing is a source of records of an oracle. What the pipeline answers for as safe is
+// accepted.
+type issuing struct {
+	oracle *Oracle
+	until  func(sent int) bool // false ends it
+	every  time.Duration       // between chunks of 20; 0: as fast as it can
+
+	pause atomic.Int64 // the longest between two chunks
+	done  atomic.Int64 // chunks whose Done was called
+	sent  atomic.Int64 // chunks
+}
+
+func (s *issuing) Run(ctx context.Context, out *ingest.Emit) error {
+	last := time.Now()
+	for n := 0; s.until(n) && ctx.Err() == nil; {
+		c, err := out.Chunk()
+		if err != nil {
+			return err
+		}
+		var ids []uint64
+		for range 20 {
+			if !s.until(n) {
+				break
+			}
+			r := s.oracle.Issue()
+			if !c.Add(parse.Message{Raw: r.Line, Offset: int64(n)}) {
+				panic("a chunk is smaller than 20 records")
+			}
+			ids = append(ids, r.ID)
+			n++
+		}
+		var once atomic.Bool
+		c.Done = func(r ingest.Result) {
+			if once.Swap(true) {
+				panic("Done was called twice")
+			}
+			s.done.Add(1)
+			if r.OK() {
+				s.oracle.Accept(ids...)
+			}
+		}
+		s.sent.Add(1)
+		if err := out.Send(c); err != nil {
+			s.sent.Add(-1)
+			out.Discard(c)
+			return err
+		}
+		now := time.Now()
+		s.pause.Store(max(s.pause.Load(), int64(now.Sub(last))))
+		last = now
+		if s.every > 0 {
+			time.Sleep(s.every)
+		}
+	}
+	return nil
+}
+
+// seconds ends a source after a time.
+func seconds(d time.Duration) func(int) bool {
+	end := time.Now().Add(d)
+	return func(int) bool { return time.Now().Before(end) }
+}
+
+// records ends a source after a number.
+func records(n int) func(int) bool { return func(sent int) bool { return sent < n } }
+
+func receive(o *Oracle) batch.Sink[line] {
+	return batch.LinesFunc[line](func(_ context.Context, lines []byte, _ int) error {
+		o.ReceiveAll(lines)
+		return nil
+	})
+}
+
+func bury(o *Oracle) batch.Sink[ingest.DeadLetter] {
+	return batch.Each(func(_ context.Context, d *ingest.DeadLetter) error {
+		o.Bury(d.Raw)
+		return nil
+	})
+}
+
+func lineConfig(src ingest.Source, o *Oracle) ingest.Config[line] {
+	return ingest.Config[line]{
+		Sources: []ingest.Source{src}, Parser: lineParser, Encoder: lineEncoder{}, DeadLetters: bury(o), Workers: 2,
+		Outputs: []ingest.Output[line]{{Name: "main", Sink: receive(o)}},
+	}
+}
+
+// runLines runs p and compares ledger and oracle. It returns the error of Run.
+func runLines(t *testing.T, p *ingest.Pipeline[line], src *issuing, o *Oracle, l Limits, ctx context.Context) (ingest.Stats, Report, error) {
+	t.Helper()
+	err := p.Run(ctx)
+	s := p.Stats()
+	if e := s.Check(); e != nil {
+		t.Error(e)
+	}
+	if s.InFlight != 0 || src.done.Load() != src.sent.Load() {
+		t.Errorf("%d in flight, %d chunks sent, %d answered", s.InFlight, src.sent.Load(), src.done.Load())
+	}
+	r := o.Check(t, l)
+	if int(s.Received) != r.Issued && err == nil {
+		t.Errorf("the ledger has %d received, the oracle issued %d", s.Received, r.Issued)
+	}
+	return s, r, err
+}
+
+func newLines(t *testing.T, cfg ingest.Config[line]) *ingest.Pipeline[line] {
+	t.Helper()
+	p, err := ingest.New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// quiet waits until no more goroutines run and no more descriptors are open than before.
+func quiet(t *testing.T) {
+	t.Helper()
+	goroutines, files := runtime.NumGoroutine(), descriptors()
+	t.Cleanup(func() {
+		for range 300 {
+			if runtime.NumGoroutine() <= goroutines && descriptors() <= files {
+				return
+			}
+			time.Sleep(5 * time.Millisecond)
+		}
+		t.Errorf("%d goroutines and %d descriptors before, %d and %d after", goroutines, files, runtime.NumGoroutine(), descriptors())
+	})
+}
+
+func descriptors() int {
+	list, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		return 0
+	}
+	return len(list)
+}
+
+// A sink hangs, then heals: its writes are cut off in time, the other sink gets
+// everything meanwhile, memory stays within its bound, and nothing is lost.
+func TestF16(t *testing.T) {
+	quiet(t)
+	hang := time.Duration(Pick(2, 60)) * time.Second
+	const limit = 200 * time.Millisecond
+	o, other := NewOracle(1), NewOracle(1)
+	src := &issuing{oracle: o, until: seconds(hang + time.Second), every: time.Millisecond}
+	var calls, late atomic.Int64
+	heal := time.Now().Add(hang)
+	var whileHung atomic.Int64
+	cfg := lineConfig(src, o)
+	inner := cfg.Outputs[0].Sink
+	cfg.Outputs[0].Sink = batch.SinkFunc[line](func(ctx context.Context, b *batch.Batch[line]) error {
+		if time.Now().After(heal) {
+			return inner.Write(ctx, b)
+		}
+		begun := time.Now()
+		<-ctx.Done()
+		calls.Add(1)
+		late.Store(max(late.Load(), int64(time.Since(begun)-limit)))
+		return ctx.Err()
+	})
+	cfg.Outputs[0].Timeout = limit
+	cfg.Outputs[0].Retry = batch.RetryOptions{MinDelay: 10 * time.Millisecond, MaxDelay: 100 * time.Millisecond}
+	cfg.Outputs[0].QueueBatches, cfg.Outputs[0].QueueBytes = 1<<14, 1<<30
+	cfg.Outputs = append(cfg.Outputs, ingest.Output[line]{Name: "other", BestEffort: true, Sink: batch.LinesFunc[line](func(_ context.Context, lines []byte, n int) error {
+		other.ReceiveAll(lines)
+		if time.Now().Before(heal) {
+			whileHung.Add(int64(n))
+		}
+		return nil
+	})})
+	p := newLines(t, cfg)
+	var s ingest.Stats
+	var r Report
+	record(t, "F16", fmt.Sprintf("one of two sinks answers nothing for %s", hang),
+		"writes cut off in time; the other sink goes on; 0 lost", func() string {
+			return fmt.Sprintf("%d writes cut off, the latest %s after its limit of %s; %d rows to the other sink meanwhile; %s; %d retries",
+				calls.Load(), time.Duration(late.Load()).Round(time.Millisecond), limit, whileHung.Load(), r, s.Sinks[0].Retries)
+		})
+	var err error
+	if s, r, err = runLines(t, p, src, o, Limits{}, context.Background()); err != nil {
+		t.Error(err)
+	}
+	if len(r.Missing) > 0 || len(other.delivered) != r.Issued {
+		t.Errorf("%d missing; the other sink has %d of %d", len(r.Missing), len(other.delivered), r.Issued)
+	}
+	if calls.Load() < 2 || time.Duration(late.Load()) > 10*limit {
+		t.Errorf("%d writes cut off, up to %s late", calls.Load(), time.Duration(late.Load()))
+	}
+	if whileHung.Load() < int64(r.Issued)/4 {
+		t.Errorf("%d of %d rows reached the other sink while one hung", whileHung.Load(), r.Issued)
+	}
+}
+
+// A source ten times faster than the sink: memory stays within the documented bound
+// and flat, order is kept, nothing is lost.
+func TestF22(t *testing.T) {
+	quiet(t)
+	o := NewOracle(2)
+	src := &issuing{oracle: o, until: seconds(time.Duration(Pick(3, 60)) * time.Second)}
+	cfg := lineConfig(src, o)
+	var last, disorder, most, first int64
+	before := memory()
+	begun := time.Now()
+	inner := cfg.Outputs[0].Sink
+	cfg.Outputs[0].Sink = batch.SinkFunc[line](func(ctx context.Context, b *batch.Batch[line]) error {
+		time.Sleep(time.Duration(b.Len()) * 200 * time.Microsecond) // 5,000 a second
+		for i := range b.Len() {
+			if offset := b.Message(i).Offset; offset < last {
+				disorder++
+			} else {
+				last = offset
+			}
+		}
+		if err := inner.Write(ctx, b); err != nil {
+			return err
+		}
+		if b.Message(0).Offset%2000 < 20 {
+			// The oracle itself grows with each record: an entry in each of two maps.
+			grown := memory() - before - 200*int64(o.issued)
+			if most = max(most, grown); first == 0 && time.Since(begun) > 500*time.Millisecond {
+				first = grown
+			}
+		}
+		return nil
+	})
+	bound := cfg.MemoryBound()
+	var r Report
+	record(t, "F22", "source as fast as it can, sink 5,000 a second", "heap within the bound of the options and flat; 0 lost; order kept", func() string {
+		return fmt.Sprintf("heap at most %.1f MB, %.1f MB at the begin, bound %.1f MB; out of order %d; %s", float64(most)/1e6, float64(first)/1e6, float64(bound)/1e6, disorder, r)
+	})
+	p := newLines(t, cfg)
+	_, r, err := runLines(t, p, src, o, Limits{}, context.Background())
+	if err != nil {
+		t.Error(err)
+	}
+	if len(r.Missing) > 0 || disorder > 0 {
+		t.Errorf("%d missing, %d out of order", len(r.Missing), disorder)
+	}
+	if most > bound+4<<20 || most > first+8<<20 {
+		t.Errorf("the heap grew to %d bytes, from %d at the begin; the bound is %d", most, first, bound)
+	}
+	if bound > 64<<20 {
+		t.Errorf("the bound is %d bytes", bound)
+	}
+}
+
+// One of three sinks refuses everything for a while: the others get all of it at once;
+// the dead one loses exactly what is counted as dropped, or nothing where it has the room.
+func TestF23(t *testing.T) {
+	quiet(t)
+	dead := time.Duration(Pick(2, 300)) * time.Second
+	for _, drop := range []bool{true, false} {
+		oracles := []*Oracle{NewOracle(3), NewOracle(3), NewOracle(3)}
+		src := &issuing{oracle: oracles[0], until: seconds(dead + time.Second), every: 2 * time.Millisecond}
+		cfg := lineConfig(src, oracles[0])
+		heal := time.Now().Add(dead)
+		cfg.Outputs = append(cfg.Outputs, ingest.Output[line]{Name: "second", Sink: receive(oracles[1])},
+			ingest.Output[line]{Name: "dead", BestEffort: true, Drop: drop, Retry: batch.RetryOptions{MaxDelay: 200 * time.Millisecond},
+				Sink: batch.SinkFunc[line](func(_ context.Context, b *batch.Batch[line]) error {
+					if time.Now().Before(heal) {
+						return errcat.TransientNetwork
+					}
+					oracles[2].ReceiveAll(b.Lines)
+					return nil
+				})})
+		if !drop {
+			cfg.Outputs[2].QueueBatches, cfg.Outputs[2].QueueBytes = 1<<16, 1<<30
+		}
+		p := newLines(t, cfg)
+		var atHeal ingest.Stats
+		time.AfterFunc(dead-100*time.Millisecond, func() { atHeal = p.Stats() })
+		s, r, err := runLines(t, p, src, oracles[0], Limits{}, context.Background())
+		if err != nil {
+			t.Error(err)
+		}
+		record(t, "F23", fmt.Sprintf("one of three sinks refuses for %s, drop %t", dead, drop), "the others keep their rate; 0 lost, or exactly the counted drops", func() string {
+			return fmt.Sprintf("before it healed the others had %d and %d of %d rows; the dead one has %d, dropped %d; %s", atHeal.Sinks[0].Rows, atHeal.Sinks[1].Rows,
+				atHeal.Received, len(oracles[2].delivered), s.Sinks[2].Dropped, r)
+		})
+		if len(oracles[1].delivered) != r.Issued || len(r.Missing) > 0 {
+			t.Errorf("the healthy sinks have %d and %d of %d", r.Delivered, len(oracles[1].delivered), r.Issued)
+		}
+		if got := len(oracles[2].delivered) + int(s.Sinks[2].Dropped); got != r.Issued || (s.Sinks[2].Dropped > 0) != drop {
+			t.Errorf("drop %t: the dead sink has %d and dropped %d of %d", drop, len(oracles[2].delivered), s.Sinks[2].Dropped, r.Issued)
+		}
+		if atHeal.Sinks[0].Rows < atHeal.Received*9/10 || atHeal.Sinks[1].Rows < atHeal.Received*9/10 {
+			t.Errorf("drop %t: while one was dead the others had %d and %d of %d", drop, atHeal.Sinks[0].Rows, atHeal.Sinks[1].Rows, atHeal.Received)
+		}
+	}
+}
+
+// The wall clock jumps to anywhere while records flow.
+func TestF44(t *testing.T) {
+	quiet(t)
+	o := NewOracle(4)
+	src := &issuing{oracle: o, until: seconds(time.Duration(Pick(2, 20)) * time.Second), every: time.Millisecond}
+	cfg := lineConfig(src, o)
+	jumps := []time.Duration{0, time.Second, -time.Second, time.Hour, -time.Hour, -56 * 365 * 24 * time.Hour, 74 * 365 * 24 * time.Hour}
+	var calls, longest atomic.Int64
+	cfg.Now = func() time.Time { return time.Now().Add(jumps[int(calls.Add(1)/50)%len(jumps)]) }
+	cfg.Notify = func(n *ingest.Notice) {
+		if n.Kind == ingest.SenderSilent || n.Kind == ingest.StepEntered {
+			t.Errorf("the clock made a notice: %s", n)
+		}
+	}
+	ids := map[string]bool{}
+	var id []byte
+	lastWrite := time.Now()
+	inner := cfg.Outputs[0].Sink
+	cfg.Outputs[0].Sink = batch.SinkFunc[line](func(ctx context.Context, b *batch.Batch[line]) error {
+		longest.Store(max(longest.Load(), int64(time.Since(lastWrite))))
+		lastWrite = time.Now()
+		for i := range b.Len() {
+			id = ingest.AppendID(id[:0], b.Message(i), 0)
+			if ids[string(id)] {
+				t.Errorf("the id %s comes twice", id)
+			}
+			ids[string(id)] = true
+		}
+		return inner.Write(ctx, b)
+	})
+	p := newLines(t, cfg)
+	s, r, err := runLines(t, p, src, o, Limits{}, context.Background())
+	record(t, "F44", "wall clock ±1 s, ±1 h, to 1970, to 2100, under load", "no stall; 0 lost; ids unique", func() string {
+		return fmt.Sprintf("%d jumps, longest pause at the sink %s, %d ids; %s", calls.Load()/50, time.Duration(longest.Load()).Round(time.Millisecond), len(ids), r)
+	})
+	if err != nil || len(r.Missing) > 0 || s.Delivered != s.Received {
+		t.Errorf("%v, %s", err, r)
+	}
+	if d := time.Duration(longest.Load()); d > 2*time.Second {
+		t.Errorf("nothing arrived for %s", d)
+	}
+}
+
+// Parts are exchanged under load, some invalid, some while the sink hangs.
+func TestF45(t *testing.T) {
+	quiet(t)
+	o := NewOracle(5)
+	reloads := 100
+	var stop atomic.Bool
+	src := &issuing{oracle: o, until: func(int) bool { return !stop.Load() }, every: time.Millisecond}
+	cfg := lineConfig(src, o)
+	cfg.SwapTimeout = 50 * time.Millisecond
+	p := newLines(t, cfg)
+	healthy := func() batch.Sink[line] { return receive(o) }
+	blocked := batch.LinesFunc[line](func(ctx context.Context, _ []byte, _ int) error {
+		<-ctx.Done()
+		return context.Cause(ctx)
+	})
+	refused, changed := 0, 0
+	reloaded := make(chan struct{})
+	go func() {
+		defer close(reloaded)
+		defer stop.Store(true)
+		for i := range reloads {
+			time.Sleep(time.Duration(Pick(15, 600)) * time.Millisecond)
+			parts := p.Parts()
+			switch {
+			case i%10 == 9:
+				parts.Outputs = nil
+				if p.Swap(parts) != nil {
+					refused++
+				}
+				continue
+			case i%20 == 3:
+				parts.Outputs[0].Sink = blocked
+			default:
+				parts.Outputs[0].Sink = healthy()
+			}
+			parts.Parser = parse.ParserFunc[line](lineParser)
+			if err := p.Swap(parts); err != nil {
+				t.Error(err)
+			}
+			changed++
+		}
+	}()
+	_, r, err := runLines(t, p, src, o, Limits{}, context.Background())
+	<-reloaded
+	record(t, "F45", fmt.Sprintf("%d reloads under load, every tenth invalid, five of a blocked sink", reloads), "0 lost; 0 duplicates; goroutines and descriptors back; pauses of the source ≤ 200 ms", func() string {
+		return fmt.Sprintf("%d done, %d refused; longest pause of the source %s; %s", changed, refused, time.Duration(src.pause.Load()).Round(time.Millisecond), r)
+	})
+	if err != nil || len(r.Missing) > 0 || refused != reloads/10 {
+		t.Errorf("%v, %d refused, %s", err, refused, r)
+	}
+}
+
+// The pipeline is told to stop under load, with a healthy, a slow and a hung sink.
+func TestF46(t *testing.T) {
+	const grace = 500 * time.Millisecond
+	for _, kind := range []string{"healthy", "slow", "hung", "second signal"} {
+		t.Run(strings.ReplaceAll(kind, " ", "_"), func(t *testing.T) {
+			quiet(t)
+			o := NewOracle(6)
+			src := &issuing{oracle: o, until: func(int) bool { return true }, every: time.Millisecond}
+			cfg := lineConfig(src, o)
+			cfg.ShutdownTimeout = grace
+			inner := cfg.Outputs[0].Sink
+			never := make(chan struct{})
+			switch kind {
+			case "slow":
+				cfg.Outputs[0].Sink = batch.SinkFunc[line](func(ctx context.Context, b *batch.Batch[line]) error {
+					time.Sleep(2 * time.Millisecond)
+					return inner.Write(ctx, b)
+				})
+			case "hung", "second signal":
+				cfg.Outputs[0].Sink = batch.SinkFunc[line](func(context.Context, *batch.Batch[line]) error {
+					<-never // not even when it is told to
+					return errors.New("never")
+				})
+			}
+			if kind == "second signal" {
+				cfg.ShutdownTimeout = time.Hour
+			}
+			p := newLines(t, cfg)
+			ctx, cancel := context.WithCancel(context.Background())
+			var told time.Time
+			time.AfterFunc(300*time.Millisecond, func() {
+				told = time.Now()
+				cancel()
+				if kind == "second signal" {
+					time.AfterFunc(100*time.Millisecond, p.Abort)
+				}
+			})
+			_, r, err := runLines(t, p, src, o, Limits{}, ctx)
+			took := time.Since(told)
+			close(never)
+			record(t, "F46", "told to stop, "+kind+" sink", "healthy: all delivered; hung: within grace + 1 s; 0 lost (what was not delivered was not acknowledged)", func() string {
+				return fmt.Sprintf("%s after %s of grace: %s", took.Round(time.Millisecond), grace, r)
+			})
+			if hung := kind == "hung" || kind == "second signal"; hung != (err != nil) || !hung && len(r.Missing) > 0 {
+				t.Errorf("%v; %s", err, r)
+			}
+			if limit := 5 * time.Second; took > limit {
+				t.Errorf("took %s", took)
+			}
+		})
+	}
+}
