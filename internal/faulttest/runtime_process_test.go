@@ -402,8 +402,8 @@ func TestF60(t *testing.T) {
 	}
 }
 
-// countingLog counts lines, and adds up what they say was repeated. A line that only
-// says so is not one of the repeats.
+// countingLog counts lines, and adds up what they say was repeated. A line with about=
+// only says so, and is not one more.
 type countingLog struct {
 	mu              sync.Mutex
 	lines, repeated int
@@ -416,8 +416,9 @@ func (l *countingLog) Write(p []byte) (int, error) {
 		n := 0
 		fmt.Sscan(string(after), &n)
 		l.repeated += n
-		return len(p), nil
 	}
-	l.lines++
+	if !bytes.Contains(p, []byte("about=")) {
+		l.lines++
+	}
 	return len(p), nil
 }
