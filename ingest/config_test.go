@@ -47,6 +47,35 @@ func TestWrongConfig(t *testing.T) {
 		"max events":    func(c *ingest.Config[event]) { c.MaxEvents = -1 },
 		"queue":         func(c *ingest.Config[event]) { c.Outputs = []ingest.Output[event]{{Sink: c.Sink, QueueBatches: -1}} },
 		"queue bytes":   func(c *ingest.Config[event]) { c.Outputs = []ingest.Output[event]{{Sink: c.Sink, QueueBytes: -1}} },
+		"two outputs of a name": func(c *ingest.Config[event]) {
+			c.Sink, c.Outputs = nil, []ingest.Output[event]{{Name: "a", Sink: c.Sink}, {Name: "a", Sink: c.Sink}}
+		},
+		"too many outputs": func(c *ingest.Config[event]) { c.Outputs = make([]ingest.Output[event], 65) },
+		"sink timeout":     func(c *ingest.Config[event]) { c.Outputs = []ingest.Output[event]{{Sink: c.Sink, Timeout: -1}} },
+		"min workers":      func(c *ingest.Config[event]) { c.Workers, c.MinWorkers = 2, 3 },
+		"swap timeout":     func(c *ingest.Config[event]) { c.SwapTimeout = -1 },
+		"quarantine":       func(c *ingest.Config[event]) { c.Quarantine.Faults = -1 },
+		"watch":            func(c *ingest.Config[event]) { c.Watch.Senders = 1 << 30 },
+		"priorities and order": func(c *ingest.Config[event]) {
+			c.Priorities, c.Ordered = classes(), true
+		},
+		"one class": func(c *ingest.Config[event]) { c.Priorities = classes(ingest.Class{}) },
+		"no classify": func(c *ingest.Config[event]) {
+			c.Priorities = classes()
+			c.Priorities.Classify = nil
+		},
+		"low above high": func(c *ingest.Config[event]) {
+			c.Priorities = classes()
+			c.Priorities.High, c.Priorities.Low = 0.2, 0.3
+		},
+		"steps in disorder": func(c *ingest.Config[event]) {
+			c.Priorities = classes(ingest.Class{}, ingest.Class{Steps: []ingest.Step{ingest.Shed, ingest.Delay}})
+		},
+		"unparsed without raw": func(c *ingest.Config[event]) {
+			c.Priorities = classes(ingest.Class{}, ingest.Class{Steps: []ingest.Step{ingest.Unparsed}})
+		},
+		"sample": func(c *ingest.Config[event]) { c.Priorities = classes(ingest.Class{}, ingest.Class{Sample: 1.5}) },
+		"weight": func(c *ingest.Config[event]) { c.Priorities = classes(ingest.Class{}, ingest.Class{Weight: -1}) },
 		"retry": func(c *ingest.Config[event]) {
 			c.Outputs = []ingest.Output[event]{{Sink: c.Sink, Retry: batch.RetryOptions{Attempts: -1}}}
 		},
@@ -59,6 +88,34 @@ func TestWrongConfig(t *testing.T) {
 	}
 	if _, err := ingest.New(config(discard(), source)); err != nil {
 		t.Error(err)
+	}
+}
+
+func classes(c ...ingest.Class) *ingest.Priorities[event] {
+	if c == nil {
+		c = make([]ingest.Class, 2)
+	}
+	return &ingest.Priorities[event]{Classes: c, Classify: func(*parse.Message) int { return 0 }}
+}
+
+// The bound follows the options, and the options stay what they were.
+func TestMemoryBound(t *testing.T) {
+	cfg := config(discard(), ingest.FromReader("r", strings.NewReader("")))
+	cfg.ChunkSize, cfg.Workers = 64<<10, 2
+	one := cfg.MemoryBound()
+	cfg.ChunkSize = 128 << 10
+	if two := cfg.MemoryBound(); two != 2*one {
+		t.Errorf("chunks of twice the size: %d, of once: %d", two, one)
+	}
+	cfg.Priorities = classes()
+	if classes := cfg.MemoryBound(); classes < 3*one || classes > 5*one {
+		t.Errorf("two classes: %d, one: %d", classes, 2*one)
+	}
+	if cfg.Outputs != nil || cfg.Chunks != 0 || cfg.Priorities.High != 0 {
+		t.Errorf("MemoryBound changed the configuration: %+v", cfg)
+	}
+	if n := (ingest.Config[event]{}).MemoryBound(); n != 0 {
+		t.Errorf("the bound of nothing is %d", n)
 	}
 }
 
