@@ -42,7 +42,7 @@ func TestTLSRefusals(t *testing.T) {
 	good := clientConfig(t, ca, goodCert, goodKey)
 	s := mustListen(t, syslog.Options{
 		Network: "tcp", TLS: &syslog.TLS{CertFile: cert, KeyFile: key, ClientCAFile: ca.File, ClientNames: []string{"sender"}},
-		Limits: syslog.Limits{HandshakeTimeout: 300 * time.Millisecond},
+		Limits: syslog.Limits{HandshakeTimeout: 2 * time.Second},
 	})
 	p := ingesttest.Start(t, s)
 	honest, err := tls.Dial("tcp", s.Addr().String(), good)
