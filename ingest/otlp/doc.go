@@ -26,8 +26,8 @@
 //
 // # Limits and concurrency
 //
-// Those of package ingest/http; values nested deeper than 32 are cut off there and
-// replaced by null, which is counted in an attribute: "penstock.depth_exceeded".
+// Those of package ingest/http; values nested deeper than 32 are written as null
+// there, and the record says so: "penstock.depth_exceeded":true.
 //
 // Source: OpenTelemetry protocol specification, and opentelemetry-proto, logs/v1.
 package otlp

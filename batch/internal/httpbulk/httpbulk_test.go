@@ -459,6 +459,28 @@ func TestClose(t *testing.T) {
 	s.Close()
 }
 
+// A server that takes requests and does not answer is given up after Timeout, again and
+// again, and the rows are delivered when it has recovered.
+func TestTimeout(t *testing.T) {
+	srv := newServer(t, func(n int, _ []string, _ http.ResponseWriter, r *http.Request) bool {
+		if n < 2 {
+			<-r.Context().Done()
+			return false
+		}
+		return true
+	})
+	var kinds []errcat.Category
+	s := newSink(t, Options{URLs: []string{srv.URL}, Timeout: 100 * time.Millisecond, MinDelay: 1, MaxDelay: 2,
+		OnRetry: func(_, _ int, _ time.Duration, err error) { kinds = append(kinds, errcat.Of(err)) }})
+	begin := time.Now()
+	if err := s.Write(context.Background(), lines(3)); err != nil {
+		t.Fatal(err)
+	}
+	if d := time.Since(begin); d < 200*time.Millisecond || len(kinds) != 2 || kinds[0] != errcat.Timeout {
+		t.Errorf("after %s and %v", d, kinds)
+	}
+}
+
 // A dead address costs its events nothing but time.
 func TestSeveralURLs(t *testing.T) {
 	srv := newServer(t, nil)
