@@ -95,21 +95,6 @@ func (s *scanner) str(data []byte, i int) (end int, saw uint8) {
 	return s.strSlow(data, i)
 }
 
-// shortEnd returns the index of the quote that ends the string whose inside begins at i
-// if it stands within eight bytes and nothing but plain ASCII before it, else -1.
-func shortEnd(data []byte, i int) int {
-	if i > len(data)-8 {
-		return -1
-	}
-	w := scan.Load64(data, i)
-	if m := unusual(w); m != 0 {
-		if k := bits.TrailingZeros64(m) >> 3; data[i+k] == '"' {
-			return i + k
-		}
-	}
-	return -1
-}
-
 // strSlow is str for text that is not plain ASCII up to a quote eight bytes before
 // the end of data. What stands before i is.
 func (s *scanner) strSlow(data []byte, i int) (end int, saw uint8) {
