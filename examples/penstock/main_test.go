@@ -354,3 +354,17 @@ func TestParseHeaders(t *testing.T) {
 		}
 	}
 }
+
+// Every format is a name that -p knows.
+func TestParseFormatNames(t *testing.T) {
+	for name, in := range map[string]string{
+		"syslog": "<13>Mar  3 08:15:02 h a: b", "rfc5424": "<13>1 2026-03-03T08:00:00Z h a - - - b", "rfc3164": "<13>Mar  3 08:15:02 h a: b",
+		"cef": cefLine, "leef": "LEEF:1.0|A|B|1|2|src=192.0.2.1", "kv": "a=b,c=d", "logfmt": "level=info msg=x", "json": `{"a":1}`, "ndjson": `{"a":1}`,
+		"csv": "a,b", "xml": "<a><b>c</b></a>", "text": "any words",
+	} {
+		out, errs, code := penstock(t, in+"\n", "parse", "-p", name)
+		if got := lines(out); code != 0 || len(got) != 1 || field(t, got[0], "event.kind") != "event" {
+			t.Errorf("%s: exit %d: %s%s", name, code, out, errs)
+		}
+	}
+}

@@ -54,6 +54,7 @@ already. What a lossy filter, a lookup or a condition read is kept too.
 	            named member; [] for top arrays only
 	            envelope: _around gives each event the object that its array was a member of,
 	            for steps like json: {from: _around}
+	            alone: true splits only where no other member is an object or an array of them
 	            lines: true takes a message of several values for as many events
 	            header: true also splits an array of objects that stands behind a syslog
 	            header, which each event then has in front

@@ -85,7 +85,7 @@ func (sp *splitter) mayHold(b []byte) bool {
 }
 
 func (c *compiler) splitter(y *yaml.Node) (*splitter, error) {
-	if err := c.known(y, "json", "envelope", "lines", "header"); err != nil {
+	if err := c.known(y, "json", "envelope", "lines", "header", "alone"); err != nil {
 		return nil, err
 	}
 	sp := &splitter{envelope: -1}
@@ -102,7 +102,11 @@ func (c *compiler) splitter(y *yaml.Node) (*splitter, error) {
 	if n := y.Get("header"); n != nil {
 		sp.header = n.Text == "true"
 	}
-	sp.json = json.SplitOptions{Wrappers: wrappers, AnyEnvelope: true, Framed: !sp.lines}
+	any := true
+	if n := y.Get("alone"); n != nil {
+		any = n.Text != "true"
+	}
+	sp.json = json.SplitOptions{Wrappers: wrappers, AnyEnvelope: any, Framed: !sp.lines}
 	for _, w := range wrappers {
 		sp.keys = append(sp.keys, append([]byte(w), '"'))
 	}
