@@ -51,7 +51,7 @@ already. What a lossy filter, a lookup or a condition read is kept too.
 	keep        false: unmapped values are not kept
 	detect      signatures, one of which must hold (see below)
 	split       {json: [Records, value]}: one event for each object of a top array or of the
-	            named member; [] for top arrays only
+	            named member; [] for top arrays only. More than 16384 are OVERSIZE
 	            envelope: _around gives each event the object that its array was a member of,
 	            for steps like json: {from: _around}
 	            alone: true splits only where no other member is an object or an array of them

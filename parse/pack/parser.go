@@ -73,6 +73,12 @@ type splitter struct {
 	header   bool     // each event gets the text in front of the array
 }
 
+// maxItems is how many events a message may be split into: a few bytes each are enough for
+// one, and an event takes some kilobytes.
+const maxItems = 1 << 14
+
+var errTooManyItems = errcat.Newf(errcat.Oversize, errcat.StageParse, "a message of more than %d events", maxItems)
+
 // mayHold reports whether the object b can be a wrapper at all: most messages hold one
 // event, and a search for the key is far quicker than a walk over the members.
 func (sp *splitter) mayHold(b []byte) bool {
@@ -135,6 +141,11 @@ func (p *Pack) parse(s *state, o Options, m *parse.Message, out *parse.Events[pa
 		return p.event(s, o, raw, out)
 	}
 	s.items = json.AppendItems(s.items[:0], raw, &p.split.json)
+	if len(s.items) > maxItems {
+		clear(s.items)
+		s.items = nil
+		return errTooManyItems
+	}
 	if len(s.items) == 1 && s.items[0].Envelope == nil {
 		if s.items[0].Err != nil {
 			return s.items[0].Err
@@ -177,6 +188,11 @@ func (p *Pack) headed(s *state, o Options, raw []byte, out *parse.Events[parse.R
 	}
 	head := raw[:at]
 	s.items = json.AppendItems(s.items[:0], raw[at:], &p.split.json)
+	if len(s.items) > maxItems {
+		clear(s.items)
+		s.items = nil
+		return errTooManyItems
+	}
 	if len(s.items)*at > 64*len(raw)+1<<20 {
 		return errcat.New(errcat.Oversize, errcat.StageParse, "what stands in front of the events is too long to be part of each")
 	}

@@ -268,6 +268,9 @@ func evtxChunk(t testing.TB) string {
 	return string(b[4096 : 4096+65536])
 }
 
+// PENSTOCK_HOSTILE=full go test -run Hostile ./parse/parsetest
+//
+// tries them with messages of 10 MiB and a million parts.
 func TestHostileKernels(t *testing.T) {
 	all := kernels(t)
 	for _, x := range all {
