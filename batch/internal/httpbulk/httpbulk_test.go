@@ -481,6 +481,32 @@ func TestTimeout(t *testing.T) {
 	}
 }
 
+// A server that has stored a request, and whose answer is lost, gets it again with the
+// same identities, so that it can tell; before that nothing is sent twice.
+func TestAnswerLost(t *testing.T) {
+	srv := newServer(t, func(n int, _ []string, w http.ResponseWriter, _ *http.Request) bool {
+		if n == 0 {
+			c, _, _ := w.(http.Hijacker).Hijack()
+			c.(*net.TCPConn).SetLinger(0)
+			c.Close()
+		}
+		return n > 0
+	})
+	s := newSink(t, Options{URLs: []string{srv.URL}, MinDelay: 1, MaxDelay: 2})
+	b := lines(20)
+	b.Msgs = []parse.Message{{Offset: 1}, {Offset: 2}}
+	for i := range 20 {
+		b.Msg = append(b.Msg, int32(i/10))
+	}
+	if err := s.Write(context.Background(), b); err != nil {
+		t.Fatal(err)
+	}
+	requests, _ := srv.all()
+	if len(requests) != 2 || !slices.Equal(requests[0], requests[1]) || !strings.HasPrefix(requests[1][19], "2.9 ") {
+		t.Errorf("%d requests: %q", len(requests), requests)
+	}
+}
+
 // A dead address costs its events nothing but time.
 func TestSeveralURLs(t *testing.T) {
 	srv := newServer(t, nil)
