@@ -295,6 +295,7 @@ func waitBound(t testing.TB, network string, port int) {
 		if os.IsTimeout(err) {
 			return
 		}
+		time.Sleep(40 * time.Millisecond)
 	}
 	t.Fatal("rsyslog does not listen")
 }
