@@ -74,23 +74,47 @@ func number(fault string) int {
 	return n
 }
 
+// writeResults writes the rows of this run, and keeps those of the faults in the file
+// that were not part of it.
 func writeResults(path string) error {
-	rows := results.rows
-	slices.SortStableFunc(rows, func(a, b result) int { return number(a.fault) - number(b.fault) })
-	var b strings.Builder
-	form, command := "short", "go test ./internal/faulttest -results RESULTS.md"
+	form := "short"
 	if Long() {
-		form, command = "full", "go test ./internal/faulttest -long -timeout 1h -results RESULTS.md"
+		form = "full"
 	}
-	fmt.Fprintf(&b, "# Fault tests: figures reached\n\nWritten by `%s` (%s form), %s/%s, %d processors, %s.\n\n", command, form, runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), runtime.Version())
-	b.WriteString("| fault | what was done | must hold | reached | passed | took |\n|---|---|---|---|---|---|\n")
-	for _, r := range rows {
+	type row struct {
+		fault int
+		text  string
+	}
+	var rows []row
+	run := map[int]bool{}
+	for _, r := range results.rows {
 		passed := "yes"
 		if !r.ok {
 			passed = "**no**"
 		}
 		cell := func(s string) string { return strings.ReplaceAll(s, "|", "\\|") }
-		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %.1f s |\n", cell(r.fault), cell(r.how), cell(r.pass), cell(r.figure), passed, r.took.Seconds())
+		run[number(r.fault)] = true
+		rows = append(rows, row{number(r.fault), fmt.Sprintf("| %s | %s | %s | %s | %s | %s | %.1f s |\n",
+			cell(r.fault), form, cell(r.how), cell(r.pass), cell(r.figure), passed, r.took.Seconds())})
+	}
+	old, err := os.ReadFile(path)
+	if err != nil && !os.IsNotExist(err) {
+		return err
+	}
+	for line := range strings.Lines(string(old)) {
+		if rest, ok := strings.CutPrefix(line, "| F"); ok {
+			if n := number("F" + rest); !run[n] {
+				rows = append(rows, row{n, line})
+			}
+		}
+	}
+	slices.SortStableFunc(rows, func(a, b row) int { return a.fault - b.fault })
+	var b strings.Builder
+	fmt.Fprintf(&b, "# Fault tests: figures reached\n\nWritten by `go test ./internal/faulttest -results RESULTS.md`, the full form with `-long -timeout 1h`; "+
+		"a run of some of the tests replaces their rows only. %s/%s, %d processors, %s.\n\n", runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), runtime.Version())
+	b.WriteString("| fault | form | what was done | must hold | reached | passed | took |\n|---|---|---|---|---|---|---|\n")
+	for _, r := range rows {
+		b.WriteString(r.text)
 	}
 	return os.WriteFile(path, []byte(b.String()), 0o644)
 }

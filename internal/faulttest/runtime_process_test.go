@@ -32,19 +32,19 @@ func TestF47(t *testing.T) {
 		rnd := Rand(seed)
 		dice := func(n int) int { mu.Lock(); defer mu.Unlock(); return rnd.IntN(n) }
 		src := &issuing{oracle: o, until: seconds(time.Duration(Pick(4, 600)) * time.Second), every: 4 * time.Millisecond} // 5,000 a second
-		cfg := lineConfig(src, o)
+		cfg := rawLineConfig(src, o)
 		cfg.ParseTimeout = 300 * time.Millisecond
-		cfg.Parser = parse.ParserFunc[line](func(m *parse.Message, out *parse.Events[line]) error {
+		cfg.Parser = parse.ParserFunc[rawLine](func(m *parse.Message, out *parse.Events[rawLine]) error {
 			if dice(20_000) == 0 {
 				panic("now and then")
 			}
-			return lineParser(m, out)
+			return rawLineParser(m, out)
 		})
 		inner := cfg.Outputs[0].Sink
 		cfg.Outputs[0].Timeout = 100 * time.Millisecond
 		cfg.Outputs[0].Retry = batch.RetryOptions{MinDelay: time.Millisecond, MaxDelay: 20 * time.Millisecond}
 		var faults [6]atomic.Int64
-		cfg.Outputs[0].Sink = batch.SinkFunc[line](func(ctx context.Context, b *batch.Batch[line]) error {
+		cfg.Outputs[0].Sink = batch.SinkFunc[rawLine](func(ctx context.Context, b *batch.Batch[rawLine]) error {
 			kind := dice(60)
 			if kind < len(faults) {
 				faults[kind].Add(1)
@@ -116,16 +116,16 @@ func TestF48(t *testing.T) {
 	var blocked atomic.Int64
 	var mu sync.Mutex
 	var begun []time.Time // of the calls that block
-	cfg := lineConfig(src, o)
+	cfg := rawLineConfig(src, o)
 	cfg.ParseTimeout = limit
-	cfg.Stages = []ingest.Stage[line]{
-		ingest.StageFunc[line](func(m *parse.Message, _ *line) (bool, error) {
+	cfg.Stages = []ingest.Stage[rawLine]{
+		ingest.StageFunc[rawLine](func(m *parse.Message, _ *rawLine) (bool, error) {
 			if m.Offset%10_000 == 7 {
 				panic("one in 10,000")
 			}
 			return true, nil
 		}),
-		ingest.StageFunc[line](func(m *parse.Message, _ *line) (bool, error) {
+		ingest.StageFunc[rawLine](func(m *parse.Message, _ *rawLine) (bool, error) {
 			if m.Offset%25_000 == 11 && blocked.Add(1) <= mostHangs {
 				mu.Lock()
 				begun = append(begun, time.Now())
@@ -178,9 +178,9 @@ func TestF48(t *testing.T) {
 		quiet(t)
 		o := NewOracle(8)
 		src := &issuing{oracle: o, until: records(5000)}
-		cfg := lineConfig(src, o)
+		cfg := rawLineConfig(src, o)
 		cfg.Quarantine = ingest.Quarantine{Faults: 10, Window: time.Second, Pause: -1}
-		cfg.Stages = []ingest.Stage[line]{ingest.Optional[line](ingest.StageFunc[line](func(*parse.Message, *line) (bool, error) { panic("always") }))}
+		cfg.Stages = []ingest.Stage[rawLine]{ingest.Optional[rawLine](ingest.StageFunc[rawLine](func(*parse.Message, *rawLine) (bool, error) { panic("always") }))}
 		s, r, err := runLines(t, newLines(t, cfg), src, o, Limits{}, context.Background())
 		record(t, "F48", "an optional stage panics always", "after 10 in 1 s it is stopped and reported", func() string {
 			return fmt.Sprintf("%d panics, notices %v; %s", s.Panics, s.Notices, r)
@@ -199,7 +199,7 @@ func TestF49(t *testing.T) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
 	o := NewOracle(9)
 	src := &issuing{oracle: o, until: records(Pick(30_000, 300_000))}
-	cfg := lineConfig(src, o)
+	cfg := rawLineConfig(src, o)
 	var s ingest.Stats
 	s, r, err := runLines(t, newLines(t, cfg), src, o, Limits{}, context.Background())
 	var m runtime.MemStats
@@ -377,8 +377,8 @@ func TestF60(t *testing.T) {
 		o := NewOracle(10)
 		d := time.Duration(Pick(2, 60)) * time.Second
 		src := &issuing{oracle: o, until: seconds(d), every: 4 * time.Millisecond}
-		cfg := lineConfig(src, o)
-		cfg.Parser = parse.ParserFunc[line](func(*parse.Message, *parse.Events[line]) error {
+		cfg := rawLineConfig(src, o)
+		cfg.Parser = parse.ParserFunc[rawLine](func(*parse.Message, *parse.Events[rawLine]) error {
 			if panics {
 				panic("every time")
 			}

@@ -17,14 +17,16 @@ import (
 	"github.com/penstock-dev/penstock/parse"
 )
 
-// line is the event of the runtime's tests: the record as it came.
-type line struct{ text []byte }
+// rawLine is the event of the runtime's tests: the record as it came.
+type rawLine struct{ text []byte }
 
-type lineEncoder struct{}
+type rawLineEncoder struct{}
 
-func (lineEncoder) Append(dst []byte, e *line) ([]byte, error) { return append(dst, e.text...), nil }
+func (rawLineEncoder) Append(dst []byte, e *rawLine) ([]byte, error) {
+	return append(dst, e.text...), nil
+}
 
-var lineParser = parse.ParserFunc[line](func(m *parse.Message, out *parse.Events[line]) error {
+var rawLineParser = parse.ParserFunc[rawLine](func(m *parse.Message, out *parse.Events[rawLine]) error {
 	out.Add().text = m.Raw
 	return nil
 })
@@ -95,8 +97,8 @@ func seconds(d time.Duration) func(int) bool {
 // records ends a source after a number.
 func records(n int) func(int) bool { return func(sent int) bool { return sent < n } }
 
-func receive(o *Oracle) batch.Sink[line] {
-	return batch.LinesFunc[line](func(_ context.Context, lines []byte, _ int) error {
+func receive(o *Oracle) batch.Sink[rawLine] {
+	return batch.LinesFunc[rawLine](func(_ context.Context, lines []byte, _ int) error {
 		o.ReceiveAll(lines)
 		return nil
 	})
@@ -109,15 +111,15 @@ func bury(o *Oracle) batch.Sink[ingest.DeadLetter] {
 	})
 }
 
-func lineConfig(src ingest.Source, o *Oracle) ingest.Config[line] {
-	return ingest.Config[line]{
-		Sources: []ingest.Source{src}, Parser: lineParser, Encoder: lineEncoder{}, DeadLetters: bury(o), Workers: 2,
-		Outputs: []ingest.Output[line]{{Name: "main", Sink: receive(o)}},
+func rawLineConfig(src ingest.Source, o *Oracle) ingest.Config[rawLine] {
+	return ingest.Config[rawLine]{
+		Sources: []ingest.Source{src}, Parser: rawLineParser, Encoder: rawLineEncoder{}, DeadLetters: bury(o), Workers: 2,
+		Outputs: []ingest.Output[rawLine]{{Name: "main", Sink: receive(o)}},
 	}
 }
 
 // runLines runs p and compares ledger and oracle. It returns the error of Run.
-func runLines(t *testing.T, p *ingest.Pipeline[line], src *issuing, o *Oracle, l Limits, ctx context.Context) (ingest.Stats, Report, error) {
+func runLines(t *testing.T, p *ingest.Pipeline[rawLine], src *issuing, o *Oracle, l Limits, ctx context.Context) (ingest.Stats, Report, error) {
 	t.Helper()
 	err := p.Run(ctx)
 	s := p.Stats()
@@ -134,7 +136,7 @@ func runLines(t *testing.T, p *ingest.Pipeline[line], src *issuing, o *Oracle, l
 	return s, r, err
 }
 
-func newLines(t *testing.T, cfg ingest.Config[line]) *ingest.Pipeline[line] {
+func newLines(t *testing.T, cfg ingest.Config[rawLine]) *ingest.Pipeline[rawLine] {
 	t.Helper()
 	p, err := ingest.New(cfg)
 	if err != nil {
@@ -177,9 +179,9 @@ func TestF16(t *testing.T) {
 	var calls, late atomic.Int64
 	heal := time.Now().Add(hang)
 	var whileHung atomic.Int64
-	cfg := lineConfig(src, o)
+	cfg := rawLineConfig(src, o)
 	inner := cfg.Outputs[0].Sink
-	cfg.Outputs[0].Sink = batch.SinkFunc[line](func(ctx context.Context, b *batch.Batch[line]) error {
+	cfg.Outputs[0].Sink = batch.SinkFunc[rawLine](func(ctx context.Context, b *batch.Batch[rawLine]) error {
 		if time.Now().After(heal) {
 			return inner.Write(ctx, b)
 		}
@@ -192,7 +194,7 @@ func TestF16(t *testing.T) {
 	cfg.Outputs[0].Timeout = limit
 	cfg.Outputs[0].Retry = batch.RetryOptions{MinDelay: 10 * time.Millisecond, MaxDelay: 100 * time.Millisecond}
 	cfg.Outputs[0].QueueBatches, cfg.Outputs[0].QueueBytes = 1<<14, 1<<30
-	cfg.Outputs = append(cfg.Outputs, ingest.Output[line]{Name: "other", BestEffort: true, Sink: batch.LinesFunc[line](func(_ context.Context, lines []byte, n int) error {
+	cfg.Outputs = append(cfg.Outputs, ingest.Output[rawLine]{Name: "other", BestEffort: true, Sink: batch.LinesFunc[rawLine](func(_ context.Context, lines []byte, n int) error {
 		other.ReceiveAll(lines)
 		if time.Now().Before(heal) {
 			whileHung.Add(int64(n))
@@ -228,12 +230,12 @@ func TestF22(t *testing.T) {
 	quiet(t)
 	o := NewOracle(2)
 	src := &issuing{oracle: o, until: seconds(time.Duration(Pick(3, 60)) * time.Second)}
-	cfg := lineConfig(src, o)
+	cfg := rawLineConfig(src, o)
 	var last, disorder, most, first int64
 	before := memory()
 	begun := time.Now()
 	inner := cfg.Outputs[0].Sink
-	cfg.Outputs[0].Sink = batch.SinkFunc[line](func(ctx context.Context, b *batch.Batch[line]) error {
+	cfg.Outputs[0].Sink = batch.SinkFunc[rawLine](func(ctx context.Context, b *batch.Batch[rawLine]) error {
 		time.Sleep(time.Duration(b.Len()) * 200 * time.Microsecond) // 5,000 a second
 		for i := range b.Len() {
 			if offset := b.Message(i).Offset; offset < last {
@@ -283,11 +285,11 @@ func TestF23(t *testing.T) {
 	for _, drop := range []bool{true, false} {
 		oracles := []*Oracle{NewOracle(3), NewOracle(3), NewOracle(3)}
 		src := &issuing{oracle: oracles[0], until: seconds(dead + time.Second), every: 2 * time.Millisecond}
-		cfg := lineConfig(src, oracles[0])
+		cfg := rawLineConfig(src, oracles[0])
 		heal := time.Now().Add(dead)
-		cfg.Outputs = append(cfg.Outputs, ingest.Output[line]{Name: "second", Sink: receive(oracles[1])},
-			ingest.Output[line]{Name: "dead", BestEffort: true, Drop: drop, Retry: batch.RetryOptions{MaxDelay: 200 * time.Millisecond},
-				Sink: batch.SinkFunc[line](func(_ context.Context, b *batch.Batch[line]) error {
+		cfg.Outputs = append(cfg.Outputs, ingest.Output[rawLine]{Name: "second", Sink: receive(oracles[1])},
+			ingest.Output[rawLine]{Name: "dead", BestEffort: true, Drop: drop, Retry: batch.RetryOptions{MaxDelay: 200 * time.Millisecond},
+				Sink: batch.SinkFunc[rawLine](func(_ context.Context, b *batch.Batch[rawLine]) error {
 					if time.Now().Before(heal) {
 						return errcat.TransientNetwork
 					}
@@ -325,7 +327,7 @@ func TestF44(t *testing.T) {
 	quiet(t)
 	o := NewOracle(4)
 	src := &issuing{oracle: o, until: seconds(time.Duration(Pick(2, 20)) * time.Second), every: time.Millisecond}
-	cfg := lineConfig(src, o)
+	cfg := rawLineConfig(src, o)
 	jumps := []time.Duration{0, time.Second, -time.Second, time.Hour, -time.Hour, -56 * 365 * 24 * time.Hour, 74 * 365 * 24 * time.Hour}
 	var calls, longest atomic.Int64
 	cfg.Now = func() time.Time { return time.Now().Add(jumps[int(calls.Add(1)/50)%len(jumps)]) }
@@ -338,7 +340,7 @@ func TestF44(t *testing.T) {
 	var id []byte
 	lastWrite := time.Now()
 	inner := cfg.Outputs[0].Sink
-	cfg.Outputs[0].Sink = batch.SinkFunc[line](func(ctx context.Context, b *batch.Batch[line]) error {
+	cfg.Outputs[0].Sink = batch.SinkFunc[rawLine](func(ctx context.Context, b *batch.Batch[rawLine]) error {
 		longest.Store(max(longest.Load(), int64(time.Since(lastWrite))))
 		lastWrite = time.Now()
 		for i := range b.Len() {
@@ -370,11 +372,11 @@ func TestF45(t *testing.T) {
 	reloads := 100
 	var stop atomic.Bool
 	src := &issuing{oracle: o, until: func(int) bool { return !stop.Load() }, every: time.Millisecond}
-	cfg := lineConfig(src, o)
+	cfg := rawLineConfig(src, o)
 	cfg.SwapTimeout = 50 * time.Millisecond
 	p := newLines(t, cfg)
-	healthy := func() batch.Sink[line] { return receive(o) }
-	blocked := batch.LinesFunc[line](func(ctx context.Context, _ []byte, _ int) error {
+	healthy := func() batch.Sink[rawLine] { return receive(o) }
+	blocked := batch.LinesFunc[rawLine](func(ctx context.Context, _ []byte, _ int) error {
 		<-ctx.Done()
 		return context.Cause(ctx)
 	})
@@ -398,7 +400,7 @@ func TestF45(t *testing.T) {
 			default:
 				parts.Outputs[0].Sink = healthy()
 			}
-			parts.Parser = parse.ParserFunc[line](lineParser)
+			parts.Parser = parse.ParserFunc[rawLine](rawLineParser)
 			if err := p.Swap(parts); err != nil {
 				t.Error(err)
 			}
@@ -423,18 +425,18 @@ func TestF46(t *testing.T) {
 			quiet(t)
 			o := NewOracle(6)
 			src := &issuing{oracle: o, until: func(int) bool { return true }, every: time.Millisecond}
-			cfg := lineConfig(src, o)
+			cfg := rawLineConfig(src, o)
 			cfg.ShutdownTimeout = grace
 			inner := cfg.Outputs[0].Sink
 			never := make(chan struct{})
 			switch kind {
 			case "slow":
-				cfg.Outputs[0].Sink = batch.SinkFunc[line](func(ctx context.Context, b *batch.Batch[line]) error {
+				cfg.Outputs[0].Sink = batch.SinkFunc[rawLine](func(ctx context.Context, b *batch.Batch[rawLine]) error {
 					time.Sleep(2 * time.Millisecond)
 					return inner.Write(ctx, b)
 				})
 			case "hung", "second signal":
-				cfg.Outputs[0].Sink = batch.SinkFunc[line](func(context.Context, *batch.Batch[line]) error {
+				cfg.Outputs[0].Sink = batch.SinkFunc[rawLine](func(context.Context, *batch.Batch[rawLine]) error {
 					<-never // not even when it is told to
 					return errors.New("never")
 				})
