@@ -104,17 +104,17 @@ func childHold() error {
 	return s.Close()
 }
 
-// line is an event that is its own line.
-type line struct{ raw []byte }
+// tailLine is an event that is its own line.
+type tailLine struct{ raw []byte }
 
-type lineEncoder struct{}
+type tailEncoder struct{}
 
-func (lineEncoder) Append(dst []byte, e *line) ([]byte, error) { return append(dst, e.raw...), nil }
+func (tailEncoder) Append(dst []byte, e *tailLine) ([]byte, error) { return append(dst, e.raw...), nil }
 
 // childTail follows the files of a folder into a spool, and that into a sink of HTTP.
 func childTail() error {
 	dir := os.Getenv(envDir)
-	post := batch.LinesFunc[line](func(ctx context.Context, lines []byte, n int) error {
+	post := batch.LinesFunc[tailLine](func(ctx context.Context, lines []byte, n int) error {
 		req, err := http.NewRequestWithContext(ctx, "POST", os.Getenv(envSink), bytes.NewReader(lines))
 		if err != nil {
 			return err
@@ -129,7 +129,7 @@ func childTail() error {
 		}
 		return nil
 	})
-	sink, err := spool.NewSink[line](post, spool.Options{Dir: filepath.Join(dir, "spool"), BatchRows: tailRows, SegmentBytes: 1 << 20, MaxBytes: 1 << 30, Sync: spool.SyncInterval,
+	sink, err := spool.NewSink[tailLine](post, spool.Options{Dir: filepath.Join(dir, "spool"), BatchRows: tailRows, SegmentBytes: 1 << 20, MaxBytes: 1 << 30, Sync: spool.SyncInterval,
 		Retry: batch.RetryOptions{MinDelay: 5 * time.Millisecond, MaxDelay: 50 * time.Millisecond}})
 	if err != nil {
 		return err
@@ -141,9 +141,9 @@ func childTail() error {
 	if err != nil {
 		return err
 	}
-	p, err := ingest.New(ingest.Config[line]{
-		Sources: []ingest.Source{src}, Encoder: lineEncoder{}, Sink: sink, ChunkMessages: tailRows,
-		Parser: parse.ParserFunc[line](func(m *parse.Message, out *parse.Events[line]) error {
+	p, err := ingest.New(ingest.Config[tailLine]{
+		Sources: []ingest.Source{src}, Encoder: tailEncoder{}, Sink: sink, ChunkMessages: tailRows,
+		Parser: parse.ParserFunc[tailLine](func(m *parse.Message, out *parse.Events[tailLine]) error {
 			out.Add().raw = m.Raw
 			return nil
 		}),
