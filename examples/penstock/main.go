@@ -34,6 +34,7 @@ func commands() []command {
 		{"pack", "check|test|new|list|show|bench|grok|schema", "work on packs; run it alone for more", runPack},
 		{"run", "-c FILE", "run the pipeline that a file describes", runRun},
 		{"check", "-c FILE", "check such a file, and open nothing", runCheck},
+		{"tap", "-a HOST:PORT", "show live messages of a pipeline that runs with admin: HOST:PORT", runTap},
 		{"spool", "list|check|repair|dump|replay", "look at what is stored on disk; run it alone for more", runSpool},
 	}
 }

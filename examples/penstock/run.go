@@ -63,6 +63,7 @@ type pipelineFile struct {
 	sources []opener[ingest.Source]
 	sinks   []sinkEntry
 	dead    opener[deadSink]
+	admin   string // host:port, or empty
 	std     stdio
 	log     *slog.Logger
 }
@@ -136,6 +137,13 @@ func (p *pipelineFile) run(ctx context.Context, std stdio, log *slog.Logger) (er
 	pl, err := ingest.New(cfg)
 	if err != nil {
 		return err
+	}
+	if p.admin != "" {
+		a, err := serveAdmin(p.admin, pl)
+		if err != nil {
+			return err
+		}
+		defer a.close()
 	}
 	stop := p.reloads(pl, log)
 	defer stop()

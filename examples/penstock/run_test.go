@@ -220,6 +220,48 @@ func TestReadmeChecks(t *testing.T) {
 	}
 }
 
+// What runs can be looked at: counters, metrics, health, live messages.
+func TestRunAdmin(t *testing.T) {
+	address := freeAddress(t)
+	in, feed := io.Pipe()
+	r := start(t, in, fmt.Sprintf("sources: [{stdin: {}}]\nsinks: [{file: {dir: %s}}]\nadmin: %q\n", t.TempDir(), address))
+	get := func(path string) string {
+		res, err := http.Get("http://" + address + path)
+		if err != nil {
+			return ""
+		}
+		defer res.Body.Close()
+		b, _ := io.ReadAll(res.Body)
+		return string(b)
+	}
+	eventually(t, "health", func() bool { return get("/health") == "ok\n" })
+	tapped := make(chan string, 1)
+	go func() {
+		out, errs, _ := penstock(t, "", "tap", "-a", address, "-n", "1", "-pack", "cisco.asa")
+		tapped <- out + errs
+	}()
+	var shown string
+	eventually(t, "the tap", func() bool {
+		fmt.Fprintln(feed, asaLine)
+		select {
+		case shown = <-tapped:
+			return true
+		default:
+			return false
+		}
+	})
+	if !strings.Contains(shown, "198.51.100.20") || field(t, lines(shown)[0], "pack") != "cisco.asa" {
+		t.Errorf("the tap shows %s", shown)
+	}
+	feed.Close()
+	for path, want := range map[string]string{"/stats": "penstock_", "/metrics": "# TYPE penstock_"} {
+		if got := get(path); got != "" && !strings.Contains(got, want) { // it may have ended by now
+			t.Errorf("%s: %s", path, got)
+		}
+	}
+	r.wait()
+}
+
 func TestCheck(t *testing.T) {
 	name := filepath.Join(t.TempDir(), "p.yaml")
 	for config, want := range map[string]string{

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"net"
 	"os"
 	"slices"
 	"strings"
@@ -45,7 +46,7 @@ func loadPipeline(name string, std stdio, log *slog.Logger) (*pipelineFile, erro
 	}
 	p := &pipelineFile{file: f, std: std, log: log}
 	root := f.Root
-	if err := f.Keys(root, "parser", "output", "pipeline", "sources", "sinks", "dead_letters"); err != nil {
+	if err := f.Keys(root, "parser", "output", "pipeline", "sources", "sinks", "dead_letters", "admin"); err != nil {
 		return nil, err
 	}
 	if err := p.readParser(root); err != nil {
@@ -53,6 +54,14 @@ func loadPipeline(name string, std stdio, log *slog.Logger) (*pipelineFile, erro
 	}
 	if err := f.Fill(root.Get("pipeline"), &p.limits); err != nil {
 		return nil, err
+	}
+	if n := root.Get("admin"); n != nil {
+		if p.admin, err = f.Text(n); err != nil {
+			return nil, err
+		}
+		if _, _, err := net.SplitHostPort(p.admin); err != nil {
+			return nil, f.Wrap(n, err)
+		}
 	}
 	for _, list := range [...]string{"sources", "sinks"} {
 		if n := root.Get(list); n == nil || n.Kind != yaml.List || len(n.Items) == 0 {

@@ -11,13 +11,18 @@ import (
 	"github.com/penstock-dev/penstock/batch/loki"
 	"github.com/penstock-dev/penstock/batch/otlp"
 	"github.com/penstock-dev/penstock/batch/splunk"
+	batchsyslog "github.com/penstock-dev/penstock/batch/syslog"
 	"github.com/penstock-dev/penstock/batch/webhook"
 	"github.com/penstock-dev/penstock/examples/penstock/internal/config"
 	"github.com/penstock-dev/penstock/ingest"
 	inelastic "github.com/penstock-dev/penstock/ingest/elastic"
+	"github.com/penstock-dev/penstock/ingest/exec"
 	"github.com/penstock-dev/penstock/ingest/file"
+	"github.com/penstock-dev/penstock/ingest/forward"
 	inhttp "github.com/penstock-dev/penstock/ingest/http"
+	"github.com/penstock-dev/penstock/ingest/journald"
 	inloki "github.com/penstock-dev/penstock/ingest/loki"
+	"github.com/penstock-dev/penstock/ingest/lumberjack"
 	inotlp "github.com/penstock-dev/penstock/ingest/otlp"
 	"github.com/penstock-dev/penstock/ingest/reader"
 	"github.com/penstock-dev/penstock/ingest/relp"
@@ -143,7 +148,20 @@ func (p *pipelineFile) sourceKinds() map[string]kind[ingest.Source] {
 			o.Logger = log
 			return inloki.Listen(o.ServerOptions, o.Options)
 		}),
-		"api": p.apiSource,
+		"forward": listener(log, func(o forward.Options, log *slog.Logger) (*forward.Source, error) {
+			o.Logger = log
+			return forward.Listen(o)
+		}),
+		"lumberjack": listener(log, func(o lumberjack.Options, log *slog.Logger) (*lumberjack.Source, error) {
+			o.Logger = log
+			return lumberjack.Listen(o)
+		}),
+		"exec": listener(log, func(o exec.Options, log *slog.Logger) (*exec.Source, error) {
+			o.Logger = log
+			return exec.New(o)
+		}),
+		"journald": listener(log, func(o journald.Options, _ *slog.Logger) (*journald.Source, error) { return journald.New(o) }),
+		"api":      p.apiSource,
 	}
 }
 
@@ -188,6 +206,7 @@ func (p *pipelineFile) sinkKinds() map[string]kind[recordSink] {
 			o.Logger = log
 			return webhook.New[parse.Record](o.Options, o.Form)
 		}),
+		"syslog": closing(batchsyslog.New[parse.Record]),
 		"clickhouse": closing(func(o clickhouseSink) (*clickhouse.Sink[parse.Record], error) {
 			o.Logger = log
 			return clickhouse.New[parse.Record](o.Options, o.Table)
