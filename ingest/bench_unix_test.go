@@ -34,7 +34,7 @@ func cpu() float64 {
 //
 // On a shared, busy two-core Xeon, whose caches others use as well: bare 550 ns an event;
 // lines 16 to 17 % more, events 40 % more (their records do not stay in the nearest cache),
-// lines in three mixed classes 35 % more. With little other load lines cost 8 % more.
+// lines in three mixed classes 35 % more.
 func BenchmarkOverheadCPU(b *testing.B) {
 	in := benchInput()
 	enc := normalize.NewEncoder(normalize.EncoderOptions{})
