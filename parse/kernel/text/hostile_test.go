@@ -117,7 +117,7 @@ func TestManyPatterns(t *testing.T) {
 	}
 	a, b := cost(one), cost(all)
 	t.Logf("one pattern %v, %d patterns %v", a, len(patterns), b)
-	if b > 4*a {
+	if b > 20*a { // trying each in turn would be thousands
 		t.Errorf("one pattern %v, %d patterns %v", a, len(patterns), b)
 	}
 }
