@@ -318,7 +318,7 @@ func TestLarge(t *testing.T) {
 		for it := Iterate(inputs[name]); it.Next(); {
 		}
 		Find(inputs[name])
-		if d := time.Since(start); d > 10*time.Second {
+		if d := time.Since(start); d > 2*time.Second {
 			t.Errorf("%s: %v", name, d)
 		}
 	}

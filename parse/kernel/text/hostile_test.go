@@ -80,7 +80,7 @@ func TestLinear(t *testing.T) {
 			}
 		}
 		t.Logf("%s: worst %v for %q, given up %d times", name, worst, worstUnit, s.Exhausted())
-		if worst > 10*time.Second {
+		if worst > 2*time.Second {
 			t.Errorf("%s: %d bytes of %q take %v", name, size, worstUnit, worst)
 		}
 	}
