@@ -90,8 +90,9 @@ func TestF47(t *testing.T) {
 			return fmt.Sprintf("hung, away, limited, partial, refused, panicked %v; %d panics, %d dead letters; heap %.1f MB before, %.1f early, %.1f after; %s",
 				n, s.Panics, s.DeadLettered, float64(before)/1e6, float64(mid)/1e6, float64(after)/1e6, r)
 		})
-		// A write that is cut when the sink has just taken it is repeated, and the repetition
-		// may be refused: the sink has such a row although it is a dead letter.
+		// At times the sink has rows that are dead letters as well, by both accounts. A write
+		// that is cut when the sink has just taken it, repeated and refused would explain
+		// it; that this is the only cause has not been shown.
 		if err != nil || len(r.Missing) > 0 || int64(r.Delivered) < s.Delivered || int64(r.Delivered) > s.Delivered+s.DeadLettered || int64(r.Dead) != s.DeadLettered {
 			t.Errorf("seed %d: %v; %s; ledger %+v", seed, err, r, s.Ledger)
 		}
