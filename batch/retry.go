@@ -50,6 +50,10 @@ type RetryOptions struct {
 // errcat.Retryable allows it: after a Partial only the failed rows. Of a batch that is
 // refused as a whole it finds the rows that are to blame. It holds its caller back
 // meanwhile.
+//
+// A panic of the wrapped sink passes through Write, and with it goes what is known of the
+// rows that were taken before: wrap a sink that may panic in one that makes an error of
+// it, as the outputs of a pipeline and the spool do.
 type Retry[T any] struct {
 	sink Sink[T]
 	opts RetryOptions

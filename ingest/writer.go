@@ -33,9 +33,6 @@ func (o *output[E]) newWriter(s batch.Sink[E], timeout time.Duration, retry batc
 		w.async = a
 		return w, nil
 	}
-	if timeout > 0 {
-		s = timedSink[E]{s, timeout}
-	}
 	told := retry.OnRetry
 	retry.OnRetry = func(attempt, rows int, pause time.Duration, err error) {
 		o.mu.Lock()
@@ -44,10 +41,10 @@ func (o *output[E]) newWriter(s batch.Sink[E], timeout time.Duration, retry batc
 		o.mu.Unlock()
 		o.core.log.say(levelWarn, "a sink is tried again", o.name, "sink", o.name, "attempt", attempt, "rows", rows, "pause", pause, "error", err)
 		if told != nil {
-			told(attempt, rows, pause, err)
+			o.guard(func() error { told(attempt, rows, pause, err); return nil })
 		}
 	}
-	r, err := batch.NewRetry(s, retry)
+	r, err := batch.NewRetry(guardedSink[E]{s, o, timeout}, retry)
 	if err != nil {
 		return nil, fmt.Errorf("ingest: the sink %s: %w", o.name, err)
 	}
@@ -55,17 +52,27 @@ func (o *output[E]) newWriter(s batch.Sink[E], timeout time.Duration, retry batc
 	return w, nil
 }
 
-// timedSink bounds the time of each Write.
-type timedSink[E any] struct {
+// guardedSink bounds the time of each Write, where there is a limit, and makes an error
+// of a panic. It stands below the retries: what they know of the rows that were taken
+// before must outlive one write among several.
+type guardedSink[E any] struct {
 	batch.Sink[E]
-	limit time.Duration
+	output *output[E]
+	limit  time.Duration
 }
 
 var errSinkTimeout = errcat.Newf(errcat.Timeout, errcat.StageDeliver, "the sink did not answer in time: %w", context.DeadlineExceeded)
 
-func (s timedSink[E]) Unwrap() batch.Sink[E] { return s.Sink }
+func (s guardedSink[E]) Unwrap() batch.Sink[E] { return s.Sink }
 
-func (s timedSink[E]) Write(ctx context.Context, b *batch.Batch[E]) error {
+func (s guardedSink[E]) Write(ctx context.Context, b *batch.Batch[E]) error {
+	return s.output.guard(func() error { return s.write(ctx, b) })
+}
+
+func (s guardedSink[E]) write(ctx context.Context, b *batch.Batch[E]) error {
+	if s.limit <= 0 {
+		return s.Sink.Write(ctx, b)
+	}
 	limited, cancel := context.WithTimeoutCause(ctx, s.limit, errSinkTimeout)
 	defer cancel()
 	err := s.Sink.Write(limited, b)
@@ -79,7 +86,7 @@ func (s timedSink[E]) Write(ctx context.Context, b *batch.Batch[E]) error {
 }
 
 // Flush flushes the sink, if it can.
-func (s timedSink[E]) Flush(ctx context.Context) error {
+func (s guardedSink[E]) Flush(ctx context.Context) error {
 	if f, ok := s.Sink.(batch.Flusher); ok {
 		return f.Flush(ctx)
 	}
