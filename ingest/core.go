@@ -65,6 +65,7 @@ type sourceState struct {
 	chunks   int64
 	skipped  int64
 	repaired int64
+	missed   int64
 	running  bool
 	ended    bool
 	gapShed  int64     // of the ledger, when the last Gap was raised

@@ -16,11 +16,11 @@ import (
 //
 // and every term is counted for itself.
 type Ledger struct {
-	Received     int64 // messages that a source sent, those that it joined included
+	Received     int64 // messages that a source sent or missed, those that it joined included
 	Split        int64 // events and rejects beyond the first that a message was made into
 	Delivered    int64 // written by every required sink
 	Filtered     int64 // taken out on purpose: by a stage, or a message without events
-	Shed         int64 // dropped for lack of room, where a required sink's policy says so
+	Shed         int64 // dropped for lack of room: by a required sink's policy, a class, or before the source (Emit.Missed)
 	DeadLettered int64 // gone to the dead letters, or counted and dropped if there are none
 	Failed       int64 // lost to a required sink or to the dead letters: the source knows
 	Joined       int64 // merged into another message by the source
@@ -101,6 +101,7 @@ type SourceStats struct {
 	Chunks   int64 // sent
 	Skipped  int64 // see Chunk.Skipped
 	Repaired int64 // see Chunk.Repaired
+	Missed   int64 // those of Shed that the source never had or dropped itself, see Emit.Missed
 	Running  bool
 	// Lag is how long the oldest chunk that is not acknowledged has been on its way.
 	Lag time.Duration

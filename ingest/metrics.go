@@ -70,6 +70,7 @@ func (s *Stats) Metrics(o MetricOptions) iter.Seq[Metric] {
 			{"penstock_source_bytes_total", "Bytes of the messages received.", Counter, func(x *SourceStats) float64 { return float64(x.Bytes) }},
 			{"penstock_source_skipped_total", "Blank lines and the like that the framing left out.", Counter, func(x *SourceStats) float64 { return float64(x.Skipped) }},
 			{"penstock_source_repaired_total", "Messages that were made UTF-8.", Counter, func(x *SourceStats) float64 { return float64(x.Repaired) }},
+			{"penstock_source_missed_total", "Messages that were dropped before the pipeline had them, such as by a full socket buffer. They are shed.", Counter, func(x *SourceStats) float64 { return float64(x.Missed) }},
 			{"penstock_source_running", "Whether the source runs.", Gauge, func(x *SourceStats) float64 { return number(x.Running) }},
 			{"penstock_source_lag_seconds", "How long the oldest chunk that is not acknowledged has been on its way.", Gauge, func(x *SourceStats) float64 { return x.Lag.Seconds() }},
 		} {

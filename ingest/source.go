@@ -239,6 +239,24 @@ func (e *Emit) Through(send func(c *Chunk) error) *Emit {
 	return &inner
 }
 
+// Missed enters n messages into the ledger, as received and shed, that were dropped for
+// lack of room before the pipeline had them: datagrams that found the socket buffer full, or
+// that a rate limit left out. They have no bytes, no parser and no class. It counts nothing
+// for n < 1, and after the end of the source.
+func (e *Emit) Missed(n int64) {
+	if n < 1 {
+		return
+	}
+	e.core.mu.Lock()
+	defer e.core.mu.Unlock()
+	if e.src.ended {
+		return
+	}
+	e.src.ledger.Received += n
+	e.src.ledger.Shed += n
+	e.src.missed += n
+}
+
 // Discard gives back a chunk that is not going to be sent.
 func (e *Emit) Discard(c *Chunk) {
 	if c != nil && c.state == chunkFilling {

@@ -50,7 +50,8 @@ func (c *core) snapshot() Stats {
 		s.Skipped += src.skipped
 		s.Repaired += src.repaired
 		s.Sources = append(s.Sources, SourceStats{
-			Name: src.name, Ledger: src.ledger, Bytes: src.bytes, Chunks: src.chunks, Skipped: src.skipped, Repaired: src.repaired, Running: src.running,
+			Name: src.name, Ledger: src.ledger, Bytes: src.bytes, Chunks: src.chunks, Skipped: src.skipped, Repaired: src.repaired,
+			Missed: src.missed, Running: src.running,
 		})
 	}
 	for a := c.live.next; a != &c.live; a = a.next {

@@ -33,6 +33,9 @@ type Limits = listen.Limits
 // ConnectionStats are the counters of the listener's connections.
 type ConnectionStats = listen.Stats
 
+// RateLimiter bounds what each peer may send; a *ratelimit.Keyed is one.
+type RateLimiter = listen.RateLimiter
+
 // Options of a listener. Address is needed.
 type Options struct {
 	// Name of the source and of its messages' origin. Default: "forward".
@@ -46,6 +49,8 @@ type Options struct {
 	TLS *TLS
 	// Limits of connections.
 	Limits Limits
+	// Rate, if set, limits what each peer may send; one that sends more is read more slowly.
+	Rate RateLimiter
 	// RecordOnly makes the record the message, without tag and time.
 	RecordOnly bool
 	// MaxChunk bounds a protocol message as it is sent, MaxInflated its entries after
@@ -214,6 +219,9 @@ func (s *Source) serve(ctx context.Context, accepted *listen.Conn, out *ingest.E
 			}
 			b.Msgs = append(b.Msgs, m)
 			start = end
+		}
+		if err := listen.WaitFor(ctx, s.opts.Rate, accepted.Peer, b.Msgs); err != nil {
+			return err
 		}
 		if e.chunk == nil {
 			if len(b.Msgs) > 0 {

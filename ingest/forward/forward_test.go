@@ -13,12 +13,14 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/penstock-dev/penstock/ingest"
 	"github.com/penstock-dev/penstock/ingest/forward"
 	"github.com/penstock-dev/penstock/ingest/ingesttest"
+	"github.com/penstock-dev/penstock/ratelimit"
 )
 
 func mustListen(t testing.TB, o forward.Options) *forward.Source {
@@ -244,4 +246,34 @@ func Example() {
 	defer src.Close() // a pipeline that runs the source closes it
 	fmt.Println(src.Name())
 	// Output: forward
+}
+
+// A peer that sends more than it may is read more slowly, and loses nothing.
+func TestRate(t *testing.T) {
+	var waited atomic.Int64
+	limit, err := ratelimit.NewKeyed(ratelimit.KeyedOptions{
+		PerKey: ratelimit.LimiterOptions{EventsPerSecond: 1000, EventBurst: 2},
+		Clock: ratelimit.Clock{Sleep: func(context.Context, time.Duration) error {
+			waited.Add(1)
+			time.Sleep(time.Millisecond)
+			return nil
+		}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := mustListen(t, forward.Options{Rate: limit})
+	p := ingesttest.Start(t, s)
+	c, err := dial(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	const n = 20
+	for range n {
+		c.Write(array(str("tag"), eventTime(1, 0), object(str("k"), str("v"))))
+	}
+	if got := p.Wait(n); len(got) != n || waited.Load() == 0 {
+		t.Errorf("%d of %d events, the limiter made it wait %d times", len(got), n, waited.Load())
+	}
 }

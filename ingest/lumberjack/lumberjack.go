@@ -31,6 +31,9 @@ type Limits = listen.Limits
 // ConnectionStats are the counters of the listener's connections.
 type ConnectionStats = listen.Stats
 
+// RateLimiter bounds what each peer may send; a *ratelimit.Keyed is one.
+type RateLimiter = listen.RateLimiter
+
 // Options of a listener. Address is needed.
 type Options struct {
 	// Name of the source and of its messages' origin. Default: "lumberjack".
@@ -41,6 +44,8 @@ type Options struct {
 	TLS *TLS
 	// Limits of connections.
 	Limits Limits
+	// Rate, if set, limits what each peer may send; one that sends more is read more slowly.
+	Rate RateLimiter
 	// MaxWindow is the most events that a peer may send before it waits for an answer.
 	// Default: 16,384. 1 to 1,000,000.
 	MaxWindow int
@@ -186,6 +191,9 @@ func (s *Source) serve(ctx context.Context, accepted *listen.Conn, out *ingest.E
 		for _, end := range w.ends {
 			w.block.Msgs = append(w.block.Msgs, parse.Message{Raw: w.text[start:end:end], Origin: origin, Received: now})
 			start = end
+		}
+		if err := listen.WaitFor(ctx, s.opts.Rate, accepted.Peer, w.block.Msgs); err != nil {
+			return err
 		}
 		n := int64(len(w.ends))
 		err := g.AddWait(ctx, &w.block, s.opts.KeepAlive, func() error { return ack(conn, 0) })

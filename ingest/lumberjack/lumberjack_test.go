@@ -11,6 +11,7 @@ import (
 	"os"
 	"runtime"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -18,6 +19,7 @@ import (
 	"github.com/penstock-dev/penstock/ingest"
 	"github.com/penstock-dev/penstock/ingest/ingesttest"
 	"github.com/penstock-dev/penstock/ingest/lumberjack"
+	"github.com/penstock-dev/penstock/ratelimit"
 )
 
 func mustListen(t testing.TB, o lumberjack.Options) *lumberjack.Source {
@@ -213,4 +215,38 @@ func Example() {
 	defer src.Close() // a pipeline that runs the source closes it
 	fmt.Println(src.Name())
 	// Output: lumberjack
+}
+
+// A peer that sends more than it may is read more slowly, and loses nothing.
+func TestRate(t *testing.T) {
+	var waited atomic.Int64
+	limit, err := ratelimit.NewKeyed(ratelimit.KeyedOptions{
+		PerKey: ratelimit.LimiterOptions{EventsPerSecond: 1000, EventBurst: 2},
+		Clock: ratelimit.Clock{Sleep: func(context.Context, time.Duration) error {
+			waited.Add(1)
+			time.Sleep(time.Millisecond)
+			return nil
+		}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := mustListen(t, lumberjack.Options{Rate: limit})
+	p := ingesttest.Start(t, s)
+	c, err := dial(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	var msgs []string
+	for i := range 20 {
+		msgs = append(msgs, fmt.Sprintf(`{"n":%d}`, i))
+	}
+	c.Write(window(len(msgs), frames(msgs)))
+	if err := acked(c, len(msgs)); err != nil {
+		t.Fatal(err)
+	}
+	if got := p.Wait(len(msgs)); len(got) != len(msgs) || waited.Load() == 0 {
+		t.Errorf("%d of %d events, the limiter made it wait %d times", len(got), len(msgs), waited.Load())
+	}
 }

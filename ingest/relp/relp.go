@@ -45,7 +45,8 @@ type Options struct {
 	// MaxUnacknowledged is how many messages of a connection may wait for their end.
 	// Default: 1024. 1 to 1,000,000.
 	MaxUnacknowledged int
-	// Rate, if set, limits what each peer may send; keys are addresses.
+	// Rate, if set, limits what each peer may send; keys are IPv4 addresses and IPv6
+	// networks of 64 bits.
 	Rate RateLimiter
 	Hint string         // see parse.Origin
 	Zone *time.Location // see parse.Origin

@@ -241,7 +241,7 @@ func (s *Source) serve(ctx context.Context, accepted *listen.Conn, out *ingest.E
 		writing.Wait()
 	}()
 	rd := reader{
-		s: s, q: q, g: g, limits: limits, origin: origin, key: accepted.Peer.String(), now: out.Now,
+		s: s, q: q, g: g, limits: limits, origin: origin, key: listen.PeerKey(accepted.Peer).String(), now: out.Now,
 		r: bufio.NewReaderSize(&deadlineReader{conn, s, ctx}, 64<<10),
 	}
 	return rd.run(ctx)

@@ -14,8 +14,8 @@
 // Syslog has no acknowledgement: a message is safe when it has passed the pipeline, and
 // what a peer has sent and nobody has read is lost when the process ends. A slow
 // pipeline holds TCP and Unix stream peers back. UDP cannot be held back: what finds
-// the socket buffer full is dropped by the kernel, and counted in Stats.KernelDrops
-// (Linux on amd64 and arm64). Order is kept for each connection, and for each socket.
+// the socket buffer full is dropped by the kernel, and counted in Stats.KernelDrops and in
+// the ledger, as shed (Linux on amd64 and arm64). Order is kept for each connection, and for each socket.
 //
 // # Framing of streams (RFC 6587)
 //

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"net/netip"
+	"sync"
 	"time"
 
 	"github.com/penstock-dev/penstock/errcat"
@@ -52,6 +53,9 @@ type peer struct {
 	allowed bool
 }
 
+// accountEvery is how often the socket is asked what it dropped.
+const accountEvery = 500 * time.Millisecond
+
 // maxPeers bounds the senders that are remembered; beyond it all are forgotten.
 const maxPeers = 8192
 
@@ -63,6 +67,23 @@ var (
 // runPackets reads datagrams until ctx ends.
 func (s *Source) runPackets(ctx context.Context, out *ingest.Emit, g *gather.Gatherer, limits ingest.Limits) error {
 	defer context.AfterFunc(ctx, func() { s.packets.SetReadDeadline(time.Unix(1, 0)) })()
+	// A goroutine of its own, since a read may be blocked for long; it ends with the reading.
+	read := make(chan struct{})
+	var accounts sync.WaitGroup
+	accounts.Go(func() {
+		t := time.NewTicker(accountEvery)
+		defer t.Stop()
+		for {
+			select {
+			case <-t.C:
+				s.account(out)
+			case <-read:
+				return
+			}
+		}
+	})
+	defer accounts.Wait()
+	defer close(read)
 	r := newPacketReader(s.packets)
 	peers := map[netip.Addr]peer{}
 	var b gather.Block
@@ -84,7 +105,7 @@ func (s *Source) runPackets(ctx context.Context, out *ingest.Emit, g *gather.Gat
 					clear(peers)
 				}
 				from = peer{
-					origin: &parse.Origin{Source: s.opts.Name, Peer: p.from, Hint: s.opts.Hint, Zone: s.opts.Zone}, key: p.from.String(),
+					origin: &parse.Origin{Source: s.opts.Name, Peer: p.from, Hint: s.opts.Hint, Zone: s.opts.Zone}, key: listen.PeerKey(p.from).String(),
 					allowed: !p.from.IsValid() || listen.Allowed(s.opts.Limits.Allow, p.from),
 				}
 				peers[p.from] = from

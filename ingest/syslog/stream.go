@@ -8,7 +8,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/penstock-dev/penstock/errcat"
 	"github.com/penstock-dev/penstock/ingest"
 	"github.com/penstock-dev/penstock/ingest/internal/gather"
 	"github.com/penstock-dev/penstock/ingest/internal/listen"
@@ -53,7 +52,6 @@ func (s *Source) serve(ctx context.Context, accepted *listen.Conn, out *ingest.E
 		conn, origin.Subject = t, subject
 	}
 	cut := gather.NewCutter(s.framing, origin, limits)
-	key := accepted.Peer.String()
 	for {
 		if idle := s.opts.Limits.IdleTimeout; idle > 0 {
 			conn.SetReadDeadline(time.Now().Add(idle))
@@ -61,10 +59,8 @@ func (s *Source) serve(ctx context.Context, accepted *listen.Conn, out *ingest.E
 		n, err := conn.Read(cut.Room())
 		if n > 0 {
 			b := trim(cut.Cut(n, out.Now()))
-			if s.opts.Rate != nil && len(b.Msgs) > 0 {
-				if err := s.wait(ctx, key, b); err != nil {
-					return err
-				}
+			if err := listen.WaitFor(ctx, s.opts.Rate, accepted.Peer, b.Msgs); err != nil {
+				return err
 			}
 			if b.Len() > 0 {
 				if err := g.Add(ctx, b, false, nil); err != nil {
@@ -100,16 +96,4 @@ func trim(b *gather.Block) *gather.Block {
 		}
 	}
 	return b
-}
-
-// wait waits until the peer may send what it has sent. Many messages at once wait in
-// parts, since a limiter refuses more than its burst.
-func (s *Source) wait(ctx context.Context, key string, b *gather.Block) error {
-	for i := range b.Msgs {
-		err := s.opts.Rate.Wait(ctx, key, 1, len(b.Msgs[i].Raw))
-		if err != nil && errcat.Of(err) != errcat.Oversize {
-			return err
-		}
-	}
-	return nil
 }

@@ -53,8 +53,9 @@ type Options struct {
 	// MaxMessage is the longest message in bytes, if the pipeline's limit is not less.
 	// Default: 64 KiB. 1 byte to 64 MiB.
 	MaxMessage int
-	// Rate, if set, limits what each peer may send; keys are addresses. A stream is
-	// read more slowly then, datagrams are dropped and counted.
+	// Rate, if set, limits what each peer may send; keys are IPv4 addresses and IPv6
+	// networks of 64 bits. A stream is read more slowly then, datagrams are dropped and
+	// counted.
 	Rate RateLimiter
 	// ReadBuffer is the socket buffer of a udp listener in bytes. The kernel may give
 	// less (see Stats.ReadBuffer). Default: 8 MiB.
@@ -78,11 +79,12 @@ type Stats struct {
 	Bytes       int64           // of messages
 	Datagrams   int64           // received, by datagram listeners
 	Refused     int64           // datagrams of addresses that are not allowed
-	RateDropped int64           // datagrams dropped by Options.Rate
+	RateDropped int64           // datagrams dropped by Options.Rate; in the ledger as KernelDrops are
 	Empty       int64           // datagrams without content
 	Truncated   int64           // datagrams longer than 64 KiB (Unix sockets), dead letters
 	// KernelDrops counts datagrams that found the socket buffer full. It is exact where
-	// KernelDropsKnown is set; else it is 0.
+	// KernelDropsKnown is set; else it is 0. While the source runs they are in the pipeline's
+	// ledger too, as received and shed, at most half a second later.
 	KernelDrops      int64
 	KernelDropsKnown bool
 	ReadBuffer       int // bytes that the kernel granted, 0 if not known
@@ -99,7 +101,7 @@ type Source struct {
 	once     sync.Once
 	closeErr error
 
-	messages, bytes, datagrams, refused, rateDropped, empty, truncated atomic.Int64
+	messages, bytes, datagrams, refused, rateDropped, empty, truncated, accounted atomic.Int64
 
 	dropMu    sync.Mutex
 	drops     int64
@@ -298,6 +300,7 @@ func (s *Source) Run(ctx context.Context, out *ingest.Emit) error {
 	var err error
 	if s.packets != nil {
 		err = s.runPackets(ctx, out, g, limits)
+		s.account(out)
 	} else {
 		err = s.runStreams(ctx, out, g, limits)
 	}
@@ -306,6 +309,13 @@ func (s *Source) Run(ctx context.Context, out *ingest.Emit) error {
 		return context.Cause(ctx)
 	}
 	return errors.Join(err, closeErr)
+}
+
+// account enters what was dropped since the last call into the ledger.
+func (s *Source) account(out *ingest.Emit) {
+	drops, _ := s.kernelDrops()
+	now := drops + s.rateDropped.Load()
+	out.Missed(now - s.accounted.Swap(now))
 }
 
 func (s *Source) count(b *gather.Block) {

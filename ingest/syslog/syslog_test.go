@@ -234,8 +234,9 @@ func TestBurst(t *testing.T) {
 		time.Sleep(10 * time.Millisecond)
 	}
 	p.Stop()
-	if st, l := s.Stats(), p.Stats(); st.Messages != l.Received {
-		t.Errorf("the source counts %d messages, the pipeline %d", st.Messages, l.Received)
+	st, l := s.Stats(), p.Stats()
+	if st.Messages+st.KernelDrops != l.Received || l.Shed != st.KernelDrops || l.Sources[0].Missed != st.KernelDrops {
+		t.Errorf("the source counts %d messages and %d drops; the ledger: %+v, missed %d", st.Messages, st.KernelDrops, l.Ledger, l.Sources[0].Missed)
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 
 	"github.com/penstock-dev/penstock/errcat"
 	"github.com/penstock-dev/penstock/ingest"
+	"github.com/penstock-dev/penstock/ingest/internal/listen"
 	"github.com/penstock-dev/penstock/parse"
 )
 
@@ -68,7 +69,7 @@ func (r *Request) Start(m *Messages, done func([]Part)) error {
 	for i := range m.Msgs {
 		size += len(m.Msgs[i].Raw)
 	}
-	if s.opts.Rate != nil && !s.opts.Rate.Allow(r.Origin.Peer.String(), len(m.Msgs), size) {
+	if s.opts.Rate != nil && !s.opts.Rate.Allow(listen.PeerKey(r.Origin.Peer).String(), len(m.Msgs), size) {
 		return Errorf(http.StatusTooManyRequests, "more than you may send")
 	}
 	base := identity(r.body)

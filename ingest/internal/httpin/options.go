@@ -57,8 +57,8 @@ type Options struct {
 	ReadTimeout time.Duration
 	// RetryAfter is what clients are told with 429 and 503. Default: 2 s.
 	RetryAfter time.Duration
-	// Rate, if set, limits what each peer may send; keys are addresses. What is too
-	// much is answered by 429.
+	// Rate, if set, limits what each peer may send; keys are IPv4 addresses and IPv6
+	// networks of 64 bits. What is too much is answered by 429.
 	Rate listen.RateLimiter
 	Hint string         // see parse.Origin
 	Zone *time.Location // see parse.Origin

@@ -10,23 +10,28 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"github.com/penstock-dev/penstock/errcat"
 	"github.com/penstock-dev/penstock/internal/certs"
+	"github.com/penstock-dev/penstock/parse"
 )
 
 // Limits of a listener. Every field has a default.
 type Limits struct {
-	// Allow are the networks that may connect; empty means everyone. It does not apply
-	// to Unix sockets.
+	// Allow are the networks that may connect, IPv4 and IPv6; empty means everyone. An
+	// IPv4 address counts as one however the socket shows it, and so does a network that is
+	// written ::ffff:a.b.c.d/n. It does not apply to Unix sockets.
 	Allow []netip.Prefix
 	// MaxConnections bounds the open connections. Default: 1024. 1 to 1,000,000.
 	MaxConnections int
-	// MaxPerPeer bounds the open connections of one address. Default: MaxConnections.
-	// Unix sockets have one address.
+	// MaxPerPeer bounds the open connections of one peer: of an IPv4 address, or of an IPv6
+	// network of 64 bits, all of whose addresses one host may use. Default: MaxConnections.
+	// Unix sockets have one peer.
 	MaxPerPeer int
 	// HandshakeTimeout bounds the TLS handshake. Default: 10 s.
 	HandshakeTimeout time.Duration
@@ -62,7 +67,23 @@ func (l *Limits) Prepare() error {
 			return fmt.Errorf("Allow[%d] is not a network", i)
 		}
 	}
+	l.Allow = slices.Clone(l.Allow)
+	for i, p := range l.Allow {
+		if a := p.Addr(); a.Is4In6() && p.Bits() >= 96 {
+			l.Allow[i] = netip.PrefixFrom(a.Unmap(), p.Bits()-96)
+		}
+	}
 	return nil
+}
+
+// PeerKey is what limits for each peer count by: an IPv4 address, or an IPv6 network of 64
+// bits.
+func PeerKey(a netip.Addr) netip.Addr {
+	if a = a.Unmap(); !a.Is6() {
+		return a
+	}
+	p, _ := a.WithZone("").Prefix(64)
+	return p.Addr()
 }
 
 // Allowed reports whether an address is in one of the networks.
@@ -171,6 +192,7 @@ func (g *Guard) Close() error {
 
 func (g *Guard) take(c net.Conn) net.Conn {
 	peer := PeerOf(c.RemoteAddr())
+	key := PeerKey(peer)
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	switch {
@@ -178,13 +200,13 @@ func (g *Guard) take(c net.Conn) net.Conn {
 		g.stats.RefusedAddress++
 		g.log.Warn("refused a connection: address not allowed", "peer", peer)
 		return nil
-	case g.open >= g.limits.MaxConnections || g.peers[peer] >= g.limits.MaxPerPeer:
+	case g.open >= g.limits.MaxConnections || g.peers[key] >= g.limits.MaxPerPeer:
 		g.stats.RefusedLimit++
-		g.log.Warn("refused a connection: too many are open", "peer", peer, "open", g.open, "of_peer", g.peers[peer])
+		g.log.Warn("refused a connection: too many are open", "peer", peer, "open", g.open, "of_peer", g.peers[key])
 		return nil
 	}
 	g.open++
-	g.peers[peer]++
+	g.peers[key]++
 	g.stats.Accepted++
 	return &Conn{Conn: c, Peer: peer, guard: g}
 }
@@ -204,8 +226,9 @@ func (c *Conn) Close() error {
 		g := c.guard
 		g.mu.Lock()
 		g.open--
-		if g.peers[c.Peer]--; g.peers[c.Peer] == 0 {
-			delete(g.peers, c.Peer)
+		key := PeerKey(c.Peer)
+		if g.peers[key]--; g.peers[key] == 0 {
+			delete(g.peers, key)
 		}
 		g.mu.Unlock()
 	})
@@ -249,7 +272,8 @@ func PeerOf(a net.Addr) netip.Addr {
 	return netip.Addr{}
 }
 
-// RateLimiter bounds what each peer may send, by its address. A *ratelimit.Keyed is one.
+// RateLimiter bounds what each peer may send. Keys are those of PeerKey, as text: IPv4
+// addresses and IPv6 networks of 64 bits. A *ratelimit.Keyed is one.
 // It is safe for concurrent use.
 type RateLimiter interface {
 	// Allow takes room for events of so many bytes in all, if there is any now.
@@ -257,6 +281,27 @@ type RateLimiter interface {
 	// Wait takes it as soon as there is. An error of category OVERSIZE means that there
 	// will never be.
 	Wait(ctx context.Context, key string, events, bytes int) error
+}
+
+// WaitFor waits until a peer may send messages. Many at once wait one by one, since a limiter
+// refuses more than its burst; one that is larger than that is let through.
+func WaitFor(ctx context.Context, r RateLimiter, peer netip.Addr, msgs []parse.Message) error {
+	if r == nil || len(msgs) == 0 {
+		return nil
+	}
+	key, size := PeerKey(peer).String(), 0
+	for i := range msgs {
+		size += len(msgs[i].Raw)
+	}
+	if r.Allow(key, len(msgs), size) {
+		return nil
+	}
+	for i := range msgs {
+		if err := r.Wait(ctx, key, 1, len(msgs[i].Raw)); err != nil && errcat.Of(err) != errcat.Oversize {
+			return err
+		}
+	}
+	return nil
 }
 
 // TLS is the configuration of a TLS listener, see certs.Server.

@@ -7,9 +7,10 @@
 //	int64      a number, or bytes as in 64KiB or 1GiB
 //	Duration   30s, 5m
 //	netip.Prefix, *time.Location, ingest.Framing by their text
+//	the Rate of a listener: {events_per_second: 1000, bytes_per_second: 1MiB, …}
 //	slices, maps with text keys, structs and pointers to them
 //
-// Functions, interfaces and channels cannot be set from a file and are left as they are.
+// Functions, other interfaces and channels cannot be set from a file and are left as they are.
 package config
 
 import (
@@ -26,7 +27,9 @@ import (
 
 	"github.com/penstock-dev/penstock/ingest"
 	"github.com/penstock-dev/penstock/ingest/api"
+	"github.com/penstock-dev/penstock/ingest/syslog"
 	"github.com/penstock-dev/penstock/internal/yaml"
+	"github.com/penstock-dev/penstock/ratelimit"
 )
 
 // File is a configuration that has been read.
@@ -53,6 +56,7 @@ var (
 	framingType  = reflect.TypeFor[ingest.Framing]()
 	secretType   = reflect.TypeFor[api.Secret]()
 	urlType      = reflect.TypeFor[*url.URL]()
+	rateType     = reflect.TypeFor[syslog.RateLimiter]() // that of all listeners
 )
 
 func (f *File) value(n *yaml.Node, v reflect.Value) error {
@@ -99,6 +103,13 @@ func (f *File) value(n *yaml.Node, v reflect.Value) error {
 		}
 		v.Set(reflect.ValueOf(fr))
 		return nil
+	case rateType:
+		r, err := f.rate(n)
+		if err != nil {
+			return err
+		}
+		v.Set(reflect.ValueOf(r))
+		return nil
 	case secretType:
 		s, err := f.secret(n)
 		if err != nil {
@@ -137,6 +148,9 @@ func (f *File) value(n *yaml.Node, v reflect.Value) error {
 		}
 	case reflect.Float64:
 		x, err := strconv.ParseFloat(n.Text, 64)
+		if i, ok := number(n); err != nil && ok { // with a unit
+			x, err = float64(i), nil
+		}
 		if err != nil {
 			return f.Errorf(n, "a number is wanted here")
 		}
@@ -209,7 +223,7 @@ func (f *File) fields(n *yaml.Node, v reflect.Value) error {
 // settable reports whether values of a type can stand in a file.
 func settable(t reflect.Type) bool {
 	switch t {
-	case framingType, secretType, locationType, prefixType, urlType:
+	case framingType, secretType, locationType, prefixType, urlType, rateType:
 		return true
 	}
 	switch t.Kind() {
@@ -283,6 +297,24 @@ func (f *File) secret(n *yaml.Node) (api.Secret, error) {
 		return api.SecretEnv(name), nil
 	}
 	return api.SecretFile(name), nil
+}
+
+// rate is a limiter of peers; its keys are those of ratelimit.LimiterOptions.
+func (f *File) rate(n *yaml.Node) (*ratelimit.Keyed, error) {
+	var o struct {
+		EventsPerSecond, EventBurst, BytesPerSecond, ByteBurst float64
+		MaxKeys                                                int
+	}
+	if err := f.Fill(n, &o); err != nil {
+		return nil, err
+	}
+	if o.EventsPerSecond == 0 && o.BytesPerSecond == 0 {
+		return nil, f.Errorf(n, "rate: neither events_per_second nor bytes_per_second is set")
+	}
+	k, err := ratelimit.NewKeyed(ratelimit.KeyedOptions{MaxKeys: o.MaxKeys, PerKey: ratelimit.LimiterOptions{
+		EventsPerSecond: o.EventsPerSecond, EventBurst: o.EventBurst, BytesPerSecond: o.BytesPerSecond, ByteBurst: o.ByteBurst,
+	}})
+	return k, f.Wrap(n, err)
 }
 
 var units = []struct {

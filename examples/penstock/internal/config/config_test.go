@@ -13,6 +13,7 @@ import (
 	"github.com/penstock-dev/penstock/examples/penstock/internal/config"
 	"github.com/penstock-dev/penstock/ingest"
 	"github.com/penstock-dev/penstock/ingest/api"
+	"github.com/penstock-dev/penstock/ingest/syslog"
 )
 
 type options struct {
@@ -28,6 +29,7 @@ type options struct {
 	Header     map[string]string
 	TLS        *struct{ CertFile string }
 	Token      api.Secret
+	Rate       syslog.RateLimiter
 	OnDamage   func()
 	unexported int
 }
@@ -51,6 +53,7 @@ zone: Europe/Zurich
 framing: nul
 header: {X-A: b}
 tls: {cert_file: /c}
+rate: {events_per_second: 2, bytes_per_second: 1MiB, byte_burst: 2.5}
 token: {file: `+secret+`}
 `))
 	if err != nil {
@@ -63,7 +66,7 @@ token: {file: `+secret+`}
 	token, err := o.Token(context.Background())
 	if o.Name != "from the environment" || o.MaxBytes != 64<<20 || len(o.URLs) != 2 || o.IDField != "_id" || !o.NoIDs || o.Every != 90*time.Second ||
 		len(o.Allow) != 2 || o.Allow[1].Bits() != 128 || o.Zone.String() != "Europe/Zurich" || o.Framing == nil || o.Header["X-A"] != "b" ||
-		o.TLS == nil || o.TLS.CertFile != "/c" || token != "from a file" || err != nil {
+		o.Rate == nil || !o.Rate.Allow("a", 2, 2) || o.Rate.Allow("a", 1, 0) || o.TLS == nil || o.TLS.CertFile != "/c" || token != "from a file" || err != nil {
 		t.Errorf("%+v, token %q, %v", o, token, err)
 	}
 }
@@ -75,6 +78,7 @@ func TestFaultsHaveAPlace(t *testing.T) {
 		"every: 3\n":                          "p.yaml:1:8: a duration",
 		"name: {env: NOBODY_SETS_THIS}\n":     "p.yaml:1:",
 		"name: {vault: x}\n":                  "{env: NAME} or {file: PATH}",
+		"rate: {}\n":                          "p.yaml:1:7: rate: neither events_per_second nor",
 		"urls: a\n":                           "a list is wanted",
 		"allow: [everywhere]\n":               "a network such as",
 		"no_ids: yes please\n":                "true or false",
