@@ -39,10 +39,12 @@ type Options struct {
 	// Checkpoint is the file that keeps positions over restarts. Without it each run
 	// begins anew. A second source on the same file is refused.
 	Checkpoint string
-	// Once makes one poll of each endpoint and ends.
+	// Once makes one poll of each endpoint and ends. Streams have no end: it is refused for
+	// their definitions.
 	Once bool
 
-	// Connections is how many requests there are at once at most. Default: 10.
+	// Connections is how many requests there are at once at most. A stream counts until it is
+	// connected. Default: 10.
 	Connections int
 	// DNSCache is how long addresses are remembered. Default: 300 s.
 	DNSCache time.Duration
@@ -92,8 +94,8 @@ type Stats struct {
 	Failures int64 // requests or answers that failed
 	Rewound  int64 // times that pages were fetched again since a sink failed
 	Position time.Time
-	Cursor   string
-	LastErr  error // nil after a success
+	Cursor   string // of several streams: one each, in the order of their names
+	LastErr  error  // nil after a success
 }
 
 // New returns a source of the endpoints.
@@ -172,6 +174,9 @@ func newEndpoint(o *Endpoint, s *Source, client *http.Client, turns chan struct{
 	if d == nil {
 		return nil, errors.New("api: an endpoint has no Definition")
 	}
+	if d.stream != nil && s.opts.Once {
+		return nil, fmt.Errorf("api: %s is a stream, which has no end: Once cannot be set", d.name)
+	}
 	e := &endpoint{
 		def: d, name: o.Name, params: map[string]string{}, secrets: o.Secrets, interval: o.Interval, opts: &s.opts, client: client,
 		turns: turns, now: s.opts.Now, userAgent: s.opts.UserAgent, log: s.opts.Logger,
@@ -228,6 +233,7 @@ func (s *Source) Stats() []Stats {
 		out[i] = e.stats
 		e.mu.Unlock()
 		out[i].Name = e.name
+		e.streamStats(&out[i])
 	}
 	return out
 }

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"slices"
 	"sync"
 	"syscall"
 	"time"
@@ -44,6 +45,9 @@ func newClient(o *Options) *http.Client {
 		TLSClientConfig:     o.TLS.Clone(),
 		TLSHandshakeTimeout: 10 * time.Second, ResponseHeaderTimeout: o.Timeout, MaxResponseHeaderBytes: 256 << 10,
 		MaxConnsPerHost: o.Connections, MaxIdleConnsPerHost: o.Connections, IdleConnTimeout: 90 * time.Second, ForceAttemptHTTP2: true,
+	}
+	if slices.ContainsFunc(o.Endpoints, func(e Endpoint) bool { return e.Definition != nil && e.Definition.stream != nil }) {
+		t.MaxConnsPerHost = 0 // streams keep their connections; requests still take turns
 	}
 	if o.Proxy != nil {
 		t.Proxy = http.ProxyURL(o.Proxy)

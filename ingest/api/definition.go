@@ -25,7 +25,8 @@ type Definition struct {
 	lines    bool         // the answer holds one event a line
 	page     pageSpec
 	window   *windowSpec
-	id       []string // path of an event's identifier
+	stream   *streamSpec // the items of the answer lead to streams, which hold the events
+	id       []string    // path of an event's identifier
 	interval time.Duration
 }
 
@@ -213,7 +214,7 @@ func (r *reader) pairs(n *yaml.Node) (out []pair) {
 }
 
 func (r *reader) definition(n *yaml.Node) *Definition {
-	r.keys(n, "name", "docs", "params", "secrets", "base", "auth", "setup", "request", "each", "items", "format", "page", "window", "id", "interval")
+	r.keys(n, "name", "docs", "params", "secrets", "base", "auth", "setup", "request", "each", "items", "format", "page", "window", "stream", "id", "interval")
 	if r.err != nil {
 		return nil
 	}
@@ -271,6 +272,13 @@ func (r *reader) definition(n *yaml.Node) *Definition {
 	}
 	d.page = r.page(n.Get("page"))
 	d.window = r.window(n.Get("window"))
+	if d.stream = r.stream(n.Get("stream")); d.stream != nil {
+		for _, other := range []string{"each", "format", "page", "window"} {
+			if o := n.Get(other); o != nil {
+				r.fail(o, "%s does not go with stream: the events come by its connections", other)
+			}
+		}
+	}
 	d.id = r.path(n.Get("id"))
 	d.interval = r.duration(n.Get("interval"), time.Minute)
 	if d.interval < time.Second {

@@ -25,6 +25,14 @@
 //
 // Answers are read as a stream: an answer of any size takes the memory of its largest event.
 //
+// # Streams
+//
+// A definition with a stream (crowdstrike.falcon) finds connections that do not end, one event
+// a line, keeps their sessions alive by refreshing them after three quarters of the time that
+// the server gives, and finds them anew when one ends. The position of each is the offset that
+// its events carry, stored as above; a new connection asks for it, and what comes again of it is
+// left out. Streams may be at the origins that the definition and its parameters name.
+//
 // # Obeying and distrusting the server
 //
 // 429 and 503 and the rate limit headers are obeyed, other failures are tried again with
@@ -37,5 +45,6 @@
 // # Limits
 //
 // At most Options.Connections requests at once over all endpoints, which take turns;
-// Options.MaxPages pages in a row of one endpoint; Options.MaxEvent bytes an event.
+// Options.MaxPages pages in a row of one endpoint; Options.MaxEvent bytes an event; 64 streams
+// of an endpoint.
 package api

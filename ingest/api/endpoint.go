@@ -44,12 +44,17 @@ type endpoint struct {
 	pause  time.Duration // what the server asked for
 	ready  bool          // the setup has been made
 
+	failures int // in a row
+
 	mu      sync.Mutex
 	stats   Stats
 	pages   []*page // sent and not yet safe, in order
 	settled sync.Cond
 	// progress counts results.
 	progress int
+	// onFailure, if set, is called after a result that makes a page fail.
+	onFailure func()
+	streams   map[string]*endpoint // by name, of a definition with a stream
 
 	wake chan struct{} // of the committer
 }
@@ -104,8 +109,12 @@ func (e *endpoint) run(ctx context.Context, out *ingest.Emit, st *store) error {
 		close(stop)
 		<-stopped
 	}()
-	for failures := 0; ; {
-		err := e.poll(ctx)
+	poll := e.poll
+	if e.def.stream != nil {
+		poll = e.session
+	}
+	for {
+		err := poll(ctx)
 		if ctx.Err() != nil || errors.Is(err, ingest.ErrClosed) {
 			return nil
 		}
@@ -116,14 +125,14 @@ func (e *endpoint) run(ctx context.Context, out *ingest.Emit, st *store) error {
 		}
 		wait := max(e.interval, e.pause)
 		if err != nil {
-			failures++
-			wait = e.retryAfter(err, failures)
+			e.failures++
+			wait = e.retryAfter(err, e.failures)
 			e.log.Warn("an interface cannot be read now", "endpoint", e.name, "error", err, "pause", wait)
-			if e.opts.Once && (failures >= 5 || !errcat.Retryable(err)) {
+			if e.opts.Once && (e.failures >= 5 || !errcat.Retryable(err)) {
 				return fmt.Errorf("api: %s: %w", e.name, err)
 			}
 		} else {
-			failures = 0
+			e.failures = 0
 		}
 		e.mu.Lock()
 		if e.stats.LastErr = err; err != nil {
@@ -235,15 +244,8 @@ func (e *endpoint) drain() {
 
 // poll fetches pages until there are no more.
 func (e *endpoint) poll(ctx context.Context) error {
-	if !e.ready {
-		for i := range e.def.setup {
-			res, _, err := e.ask(ctx, &e.def.setup[i], nil, nil)
-			if err != nil {
-				return err
-			}
-			res.Body.Close()
-		}
-		e.ready = true
+	if err := e.prepare(ctx); err != nil {
+		return err
 	}
 	for n := 0; ; n++ {
 		e.open()
@@ -263,6 +265,22 @@ func (e *endpoint) poll(ctx context.Context) error {
 		}
 		e.pause = 0
 	}
+}
+
+// prepare makes the requests that come before all others.
+func (e *endpoint) prepare(ctx context.Context) error {
+	if e.ready {
+		return nil
+	}
+	for i := range e.def.setup {
+		res, _, err := e.ask(ctx, &e.def.setup[i], nil, nil)
+		if err != nil {
+			return err
+		}
+		res.Body.Close()
+	}
+	e.ready = true
+	return nil
 }
 
 // open sees to a window.

@@ -119,7 +119,14 @@ func (e *endpoint) result(p *page, r ingest.Result) {
 	p.failed = p.failed || r.Failed > 0
 	e.progress++
 	e.settled.Broadcast()
+	failed := e.onFailure
+	if !p.failed {
+		failed = nil
+	}
 	e.mu.Unlock()
+	if failed != nil {
+		failed()
+	}
 	e.wakeUp()
 }
 

@@ -369,7 +369,7 @@ var servers = map[string]server{
 		}
 		answer(w, map[string]any{"data": list(events, "id"), "links": links})
 	}},
-	"crowdstrike.falcon": {map[string]string{"host": "", "client_id": "client"}, map[string]string{"client_secret": "the secret"}, func(p *product, w http.ResponseWriter, r *http.Request) {
+	"crowdstrike.alerts": {map[string]string{"host": "", "client_id": "client"}, map[string]string{"client_secret": "the secret"}, func(p *product, w http.ResponseWriter, r *http.Request) {
 		switch {
 		case r.URL.Path == "/oauth2/token":
 			p.oauth(w, r)
@@ -522,6 +522,9 @@ func (p *product) source(o api.Options) *api.Source {
 // time only what is new.
 func TestProducts(t *testing.T) {
 	for _, name := range api.Builtins() {
+		if name == "crowdstrike.falcon" {
+			continue // a stream: see TestEventStream
+		}
 		t.Run(name, func(t *testing.T) {
 			s, ok := servers[name]
 			if !ok {
