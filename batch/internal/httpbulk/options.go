@@ -4,6 +4,7 @@
 package httpbulk
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -57,7 +58,11 @@ type Options struct {
 	IDField string
 	// NoIDs sends no identities.
 	NoIDs bool
-	// Transport replaces the client's own transport, with TLS and Proxy.
+	// Dial makes the connections, to host:port, name resolution included. It is called for
+	// each new one, so a name that leads elsewhere by then is followed. Default: that of a
+	// net.Dialer with the system's resolver.
+	Dial func(ctx context.Context, network, address string) (net.Conn, error)
+	// Transport replaces the client's own transport, with TLS, Proxy and Dial.
 	Transport http.RoundTripper
 	// Clock and Jitter are for the pauses. Default: the real ones.
 	Clock  ratelimit.Clock
@@ -220,9 +225,12 @@ func (o *Options) transport() (http.RoundTripper, func(), error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	dialer := &net.Dialer{Timeout: min(10*time.Second, o.Timeout), KeepAlive: 15 * time.Second}
+	dial, timeout := o.Dial, min(10*time.Second, o.Timeout)
+	if dial == nil {
+		dial = (&net.Dialer{Timeout: timeout, KeepAlive: 15 * time.Second}).DialContext
+	}
 	t := &http.Transport{
-		DialContext:            dialer.DialContext,
+		DialContext:            dial,
 		MaxIdleConns:           o.Concurrency,
 		MaxIdleConnsPerHost:    o.Concurrency,
 		IdleConnTimeout:        30 * time.Second,
@@ -230,7 +238,7 @@ func (o *Options) transport() (http.RoundTripper, func(), error) {
 		DisableCompression:     true, // an answer that grows is nobody's friend
 		ForceAttemptHTTP2:      false,
 	}
-	t.DialTLSContext = dialTLS(dialer, config)
+	t.DialTLSContext = dialTLS(dial, timeout, config)
 	if o.Proxy != "" {
 		p, err := url.Parse(o.Proxy)
 		if err != nil || p.Host == "" {

@@ -432,13 +432,33 @@ func (d *delivery) status(resp *http.Response, text []byte, secret string) error
 	return a
 }
 
-// dialTLS makes connections with the configuration of that moment.
-func dialTLS(dialer *net.Dialer, config func() (*tls.Config, error)) func(context.Context, string, string) (net.Conn, error) {
+// dialTLS makes connections with the configuration of that moment. The timeout is for all
+// of it: the transport gives a dial more time than the request that asked for it has.
+func dialTLS(dial func(context.Context, string, string) (net.Conn, error), timeout time.Duration, config func() (*tls.Config, error)) func(context.Context, string, string) (net.Conn, error) {
 	return func(ctx context.Context, network, addr string) (net.Conn, error) {
 		cfg, err := config()
 		if err != nil {
 			return nil, err
 		}
-		return (&tls.Dialer{NetDialer: dialer, Config: cfg}).DialContext(ctx, network, addr)
+		if cfg.ServerName == "" {
+			host, _, err := net.SplitHostPort(addr)
+			if err != nil {
+				return nil, err
+			}
+			cfg = cfg.Clone()
+			cfg.ServerName = host
+		}
+		ctx, cancel := context.WithTimeout(ctx, timeout)
+		defer cancel()
+		plain, err := dial(ctx, network, addr)
+		if err != nil {
+			return nil, err
+		}
+		conn := tls.Client(plain, cfg)
+		if err := conn.HandshakeContext(ctx); err != nil {
+			plain.Close()
+			return nil, err
+		}
+		return conn, nil
 	}
 }
