@@ -30,8 +30,12 @@ type safeBuffer struct {
 	b  bytes.Buffer
 }
 
-func (s *safeBuffer) Write(p []byte) (int, error) { s.mu.Lock(); defer s.mu.Unlock(); return s.b.Write(p) }
-func (s *safeBuffer) String() string              { s.mu.Lock(); defer s.mu.Unlock(); return s.b.String() }
+func (s *safeBuffer) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.Write(p)
+}
+func (s *safeBuffer) String() string { s.mu.Lock(); defer s.mu.Unlock(); return s.b.String() }
 
 // A token is revoked in mid-stream, and the file holds a new one some time later.
 func TestF24CredentialsRotated(t *testing.T) {
@@ -346,14 +350,14 @@ func TestF26DNS(t *testing.T) {
 		}
 	}()
 	names.set(addr(1))
-	dialer := &net.Dialer{Timeout: 10 * time.Second, Resolver: &net.Resolver{PreferGo: true, Dial: func(ctx context.Context, _, _ string) (net.Conn, error) {
+	resolver := &net.Resolver{PreferGo: true, Dial: func(ctx context.Context, _, _ string) (net.Conn, error) {
 		return (&net.Dialer{}).DialContext(ctx, "udp", names.conn.LocalAddr().String())
-	}}}
+	}}
 	var stop atomic.Bool
 	src := &issuing{oracle: o, until: func(int) bool { return !stop.Load() }, every: 10 * time.Millisecond} // what any machine does
 	cfg := rawLineConfig(src, o)
 	cfg.Outputs[0].Sink = newElastic(t, elastic.Options{
-		URLs: []string{fmt.Sprintf("http://logs.example.org.:%d", port)}, MaxDelay: time.Second, MaxRows: 100, Dial: dialer.DialContext,
+		URLs: []string{fmt.Sprintf("http://logs.example.org.:%d", port)}, MaxDelay: time.Second, MaxRows: 100, Resolver: resolver,
 	})
 	at := func(ip netip.Addr) int { mu.Lock(); defer mu.Unlock(); return served[ip.String()] }
 	delivered := func() int { return o.Report().Delivered }

@@ -341,7 +341,9 @@ func TestF20StrangeAnswers(t *testing.T) {
 	}{
 		{"empty body", func(http.ResponseWriter, *http.Request) {}},
 		{"HTML", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "<html><body>Sign in</body></html>") }},
-		{"JSON cut", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, `{"errors":false,"items":[{"create":{"st`) }},
+		{"JSON cut", func(w http.ResponseWriter, _ *http.Request) {
+			io.WriteString(w, `{"errors":false,"items":[{"create":{"st`)
+		}},
 		{"other JSON", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, `{"ok":true}`) }},
 		{"10 MB of headers", func(w http.ResponseWriter, _ *http.Request) {
 			for i := range 1000 {

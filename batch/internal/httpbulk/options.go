@@ -4,7 +4,6 @@
 package httpbulk
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -58,11 +57,10 @@ type Options struct {
 	IDField string
 	// NoIDs sends no identities.
 	NoIDs bool
-	// Dial makes the connections, to host:port, name resolution included. It is called for
-	// each new one, so a name that leads elsewhere by then is followed. Default: that of a
-	// net.Dialer with the system's resolver.
-	Dial func(ctx context.Context, network, address string) (net.Conn, error)
-	// Transport replaces the client's own transport, with TLS, Proxy and Dial.
+	// Resolver looks up the names of the URLs, for each new connection, so that one that
+	// leads elsewhere by then is followed. Default: the system's.
+	Resolver *net.Resolver
+	// Transport replaces the client's own transport, with TLS, Proxy and Resolver.
 	Transport http.RoundTripper
 	// Clock and Jitter are for the pauses. Default: the real ones.
 	Clock  ratelimit.Clock
@@ -225,12 +223,12 @@ func (o *Options) transport() (http.RoundTripper, func(), error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	dial, timeout := o.Dial, min(10*time.Second, o.Timeout)
-	if dial == nil {
-		dial = (&net.Dialer{Timeout: timeout, KeepAlive: 15 * time.Second}).DialContext
+	d := &dialer{o.Resolver, min(10*time.Second, o.Timeout)}
+	if d.resolver == nil {
+		d.resolver = net.DefaultResolver
 	}
 	t := &http.Transport{
-		DialContext:            dial,
+		DialContext:            d.DialContext,
 		MaxIdleConns:           o.Concurrency,
 		MaxIdleConnsPerHost:    o.Concurrency,
 		IdleConnTimeout:        30 * time.Second,
@@ -238,7 +236,7 @@ func (o *Options) transport() (http.RoundTripper, func(), error) {
 		DisableCompression:     true, // an answer that grows is nobody's friend
 		ForceAttemptHTTP2:      false,
 	}
-	t.DialTLSContext = dialTLS(dial, timeout, config)
+	t.DialTLSContext = dialTLS(d, config)
 	if o.Proxy != "" {
 		p, err := url.Parse(o.Proxy)
 		if err != nil || p.Host == "" {

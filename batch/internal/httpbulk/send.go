@@ -434,7 +434,7 @@ func (d *delivery) status(resp *http.Response, text []byte, secret string) error
 
 // dialTLS makes connections with the configuration of that moment. The timeout is for all
 // of it: the transport gives a dial more time than the request that asked for it has.
-func dialTLS(dial func(context.Context, string, string) (net.Conn, error), timeout time.Duration, config func() (*tls.Config, error)) func(context.Context, string, string) (net.Conn, error) {
+func dialTLS(d *dialer, config func() (*tls.Config, error)) func(context.Context, string, string) (net.Conn, error) {
 	return func(ctx context.Context, network, addr string) (net.Conn, error) {
 		cfg, err := config()
 		if err != nil {
@@ -448,9 +448,9 @@ func dialTLS(dial func(context.Context, string, string) (net.Conn, error), timeo
 			cfg = cfg.Clone()
 			cfg.ServerName = host
 		}
-		ctx, cancel := context.WithTimeout(ctx, timeout)
+		ctx, cancel := context.WithTimeout(ctx, d.timeout)
 		defer cancel()
-		plain, err := dial(ctx, network, addr)
+		plain, err := d.DialContext(ctx, network, addr)
 		if err != nil {
 			return nil, err
 		}
