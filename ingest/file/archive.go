@@ -80,9 +80,9 @@ func (r *rounds) archive(ctx context.Context, t *followed, now time.Time, change
 func (r *rounds) unpack(t *followed) error {
 	f := r.f
 	text := &unpacked{t: t}
-	p, ok := f.former.same(t.id, text)
-	if !ok {
-		p, ok = f.former.copyOf(t.path, text, true)
+	p, ok, _ := f.former.same(t.id, text) // its errors are those of text
+	if !ok && text.err == nil {
+		p, ok, _ = f.former.copyOf(t.path, text, true)
 	}
 	text.close()
 	if text.err != nil {

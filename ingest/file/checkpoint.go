@@ -128,8 +128,11 @@ func (r *rounds) safePrint(t *followed) (print, bool) {
 		return print{}, false
 	case t.file != nil:
 		p, err := printAt(t.file, safe)
-		if err != nil || !t.print.matches(t.file) {
-			break // truncated meanwhile: the last one that was good
+		if err != nil {
+			break
+		}
+		if ok, err := t.print.matches(t.file); !ok || err != nil {
+			break // truncated meanwhile, or not to be read: the last one that was good
 		}
 		t.safe = p
 	}

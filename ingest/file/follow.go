@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"os"
 	"path/filepath"
 	"sync"
 	"time"
@@ -77,6 +78,7 @@ type Follower struct {
 	patterns []pattern
 	exclude  []pattern
 	log      *slog.Logger
+	openFile func(path string) (handle, error) // os.Open; another one in tests
 
 	mu       sync.Mutex // guards what follows; not held while something is read or sent
 	files    map[fileID]*followed
@@ -86,6 +88,7 @@ type Follower struct {
 	scans    int                  // finished
 	vanished map[fileID]candidate // found, and gone when they were to be opened
 	refused  map[string]bool
+	left     map[fileID]bool // forgotten since the scan that is at work, or was last, began
 	stats    FollowStats
 
 	// Used by scan only.
@@ -149,8 +152,8 @@ func Follow(opts FollowOptions) (*Follower, error) {
 		opts.Now = time.Now
 	}
 	f := &Follower{
-		opts: opts, log: opts.Logger,
-		files: map[fileID]*followed{}, former: &memory{}, vanished: map[fileID]candidate{}, refused: map[string]bool{},
+		opts: opts, log: opts.Logger, openFile: openFile,
+		files: map[fileID]*followed{}, former: &memory{}, vanished: map[fileID]candidate{}, refused: map[string]bool{}, left: map[fileID]bool{},
 	}
 	if f.log == nil {
 		f.log = slog.New(slog.DiscardHandler)
@@ -167,6 +170,14 @@ func Follow(opts FollowOptions) (*Follower, error) {
 	}
 	if len(errs) > 0 {
 		return nil, errors.Join(errs...)
+	}
+	return f, nil
+}
+
+func openFile(path string) (handle, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err // not a handle that holds nil
 	}
 	return f, nil
 }

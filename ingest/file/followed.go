@@ -2,7 +2,7 @@ package file
 
 import (
 	"io"
-	"os"
+	"io/fs"
 	"sync/atomic"
 	"time"
 
@@ -10,15 +10,22 @@ import (
 	"github.com/penstock-dev/penstock/parse"
 )
 
+// handle is an open file.
+type handle interface {
+	io.ReadSeekCloser
+	io.ReaderAt
+	Stat() (fs.FileInfo, error)
+}
+
 // followed is one file. Only the goroutine of Run uses it, except for what the scan needs,
 // which Follower.mu guards.
 type followed struct {
 	name   string    // by which the scan found it last
 	seenAt time.Time // when that was
 
-	id      fileID   // guarded too where it changes, as is file
-	path    string   // name, as of the last turn
-	file    *os.File // nil while closed
+	id      fileID // guarded too where it changes, as is file
+	path    string // name, as of the last turn
+	file    handle // nil while closed
 	decode  func(io.Reader) (io.ReadCloser, error)
 	reader  io.ReadCloser // of a compressed file at work
 	head    []byte        // what it gave first
@@ -41,6 +48,7 @@ type followed struct {
 	behind  atomic.Int64
 	linked  bool      // some name leads to it
 	held    time.Time // since when it may be a copy of another one
+	unsure  bool      // it could not be read when it was looked for among the known ones
 	decided bool
 	done    bool // a compressed file that was read
 }

@@ -2,6 +2,7 @@ package file
 
 import (
 	"crypto/sha256"
+	"errors"
 	"io"
 )
 
@@ -52,14 +53,23 @@ func printAt(r io.ReaderAt, offset int64) (print, error) {
 	return print{markOf(head), markOf(tail), offset}, nil
 }
 
-// matches reports whether the file still holds what it held.
-func (p print) matches(r io.ReaderAt) bool {
+// matches reports whether the file still holds what it held. An error is one of reading:
+// then nobody knows.
+func (p print) matches(r io.ReaderAt) (bool, error) {
 	head, err := readAt(r, 0, p.Head.Length)
-	if err != nil || !p.Head.is(head) {
-		return false
+	if err == nil {
+		var tail []byte
+		if !p.Head.is(head) {
+			return false, nil
+		}
+		if tail, err = readAt(r, p.Offset-int64(p.Tail.Length), p.Tail.Length); err == nil {
+			return p.Tail.is(tail), nil
+		}
 	}
-	tail, err := readAt(r, p.Offset-int64(p.Tail.Length), p.Tail.Length)
-	return err == nil && p.Tail.is(tail)
+	if errors.Is(err, io.ErrUnexpectedEOF) {
+		return false, nil // it is shorter
+	}
+	return false, err
 }
 
 // readAt reads n bytes, all of them or none.

@@ -9,7 +9,10 @@ import (
 
 // memory holds what is known of files that are gone or not found yet, so that neither they
 // nor a copy of one is read again.
-type memory struct{ list []remembered }
+type memory struct {
+	list    []remembered
+	deleted int // entries that were added as Deleted since they were counted
+}
 
 // remembered is a file that was read and is not followed now.
 type remembered struct {
@@ -24,10 +27,11 @@ type remembered struct {
 	Copied bool
 }
 
-// maxRemembered and forgetAfter bound the memory.
+// maxDeleted and forgetAfter bound the memory: of deleted files the oldest are forgotten
+// first. Those that may still be there under a name that was not found yet are kept.
 const (
-	maxRemembered = 1 << 17
-	forgetAfter   = 48 * time.Hour
+	maxDeleted  = 1 << 15
+	forgetAfter = 48 * time.Hour
 )
 
 // add remembers a file, if something of it was read.
@@ -36,46 +40,76 @@ func (m *memory) add(r remembered) {
 		return
 	}
 	m.list = append(m.list, r)
-	if len(m.list) > maxRemembered {
-		m.list = append(m.list[:0], m.list[len(m.list)-maxRemembered/2:]...)
+	if r.Deleted {
+		m.deleted++
 	}
+	if m.deleted <= maxDeleted {
+		return
+	}
+	m.deleted = 0
+	for i := range m.list { // counted anew: entries also leave, and become deleted, otherwise
+		if m.list[i].Deleted {
+			m.deleted++
+		}
+	}
+	over, keep := m.deleted-maxDeleted/2, m.list[:0]
+	for _, e := range m.list {
+		if e.Deleted && over > 0 {
+			over--
+			m.deleted--
+			continue
+		}
+		keep = append(keep, e)
+	}
+	m.list = keep
 }
 
 // same finds the file itself, by its identity and by what it holds, and forgets it. One
 // that holds something else now was written anew: its content may be in a copy.
-func (m *memory) same(id fileID, r io.ReaderAt) (print, bool) {
+//
+// An error says that the file could not be read, so that nothing is known.
+func (m *memory) same(id fileID, r io.ReaderAt) (print, bool, error) {
 	for i := len(m.list) - 1; i >= 0; i-- {
 		e := &m.list[i]
 		if e.ID != id || e.Deleted {
 			continue
 		}
 		p := e.Print
-		if p.matches(r) {
+		switch ok, err := p.matches(r); {
+		case err != nil:
+			return print{}, false, err
+		case ok:
 			m.list = append(m.list[:i], m.list[i+1:]...)
-			return p, true
+			return p, true, nil
 		}
 		e.Copied, e.Deleted = true, true
 	}
-	return print{}, false
+	return print{}, false, nil
 }
 
 // copyOf finds the file whose copy r is, forgets it, and returns its print. Of several the one
 // that was read farthest counts. A compressed copy may be made of any file, a plain one
 // only of one that was truncated or is gone.
-func (m *memory) copyOf(path string, r io.ReaderAt, compressed bool) (print, bool) {
+func (m *memory) copyOf(path string, r io.ReaderAt, compressed bool) (print, bool, error) {
 	best := -1
 	for i := range m.list {
 		e := &m.list[i]
-		if (e.Copied || compressed) && isCopyName(e.Path, path) && (best < 0 || e.Print.Offset > m.list[best].Print.Offset) && e.Print.matches(r) {
+		if !e.Copied && !compressed || !isCopyName(e.Path, path) || best >= 0 && e.Print.Offset <= m.list[best].Print.Offset {
+			continue
+		}
+		switch ok, err := e.Print.matches(r); {
+		case err != nil:
+			return print{}, false, err
+		case ok:
 			best = i
 		}
 	}
 	if best < 0 {
-		return print{}, false
+		return print{}, false, nil
 	}
 	p := m.list[best].Print
 	m.list = append(m.list[:best], m.list[best+1:]...)
-	return p, true
+	return p, true, nil
 }
 
 // settle is called when everything that is there has been found: what was not is gone.

@@ -101,9 +101,11 @@ func (r *rounds) adopt(now time.Time) {
 		if t.file == nil || t.decode != nil {
 			continue
 		}
-		if p, ok := f.former.same(t.id, t.file); ok {
+		p, ok, err := f.former.same(t.id, t.file)
+		if ok {
 			r.resume(t, p)
 		}
+		t.unsure = err != nil
 	}
 	if !f.settled && scans > 0 {
 		f.settled = true
@@ -168,12 +170,21 @@ func (r *rounds) turn(ctx context.Context, t *followed, now time.Time) (grew boo
 		return r.archive(ctx, t, now, changed)
 	}
 	if !t.decided {
-		if !r.decide(t, now) {
-			return false, nil
+		if clear, err := r.decide(t, now); !clear || err != nil {
+			return false, err
 		}
 		changed = true
 	}
-	if t.size < t.read || changed && t.print.Offset > 0 && !t.print.matches(t.file) {
+	anew := t.size < t.read
+	if !anew && changed && t.print.Offset > 0 {
+		same, err := t.print.matches(t.file)
+		if err != nil {
+			t.changed = time.Time{} // to be looked at again
+			return false, err
+		}
+		anew = !same
+	}
+	if anew {
 		r.restart(t)
 	}
 	if t.size > t.read {
@@ -241,6 +252,7 @@ func (r *rounds) leave(t *followed, now time.Time) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	t.close()
+	f.left[t.id] = true
 	delete(f.files, t.id)
 	f.order = slices.DeleteFunc(f.order, func(o *followed) bool { return o == t })
 }
@@ -290,8 +302,18 @@ func (r *rounds) rewind(t *followed, now time.Time) error {
 
 // decide finds where a new file is to be read from. It reports false while that is not
 // clear.
-func (r *rounds) decide(t *followed, now time.Time) bool {
+func (r *rounds) decide(t *followed, now time.Time) (bool, error) {
 	f := r.f
+	if t.unsure {
+		p, ok, err := f.former.same(t.id, t.file)
+		if err != nil {
+			return false, err
+		}
+		if t.unsure = false; ok {
+			r.resume(t, p)
+			return true, nil
+		}
+	}
 	if t.size == 0 {
 		t.wait = min(2*t.wait, 4*f.opts.Poll)
 		t.next = now.Add(t.wait)
@@ -300,11 +322,15 @@ func (r *rounds) decide(t *followed, now time.Time) bool {
 			t.decided = true
 			r.leave(t, now)
 		}
-		return false
+		return false, nil
 	}
-	if p, ok := f.former.copyOf(t.path, t.file, false); ok {
+	p, ok, err := f.former.copyOf(t.path, t.file, false)
+	if err != nil {
+		return false, err
+	}
+	if ok {
 		r.resume(t, p)
-		return true
+		return true, nil
 	}
 	if twin := r.repeats(t); twin {
 		if t.held.IsZero() {
@@ -312,12 +338,12 @@ func (r *rounds) decide(t *followed, now time.Time) bool {
 		}
 		if now.Sub(t.held) < f.opts.CopyGrace {
 			t.next = now.Add(f.opts.Poll)
-			return false
+			return false, nil
 		}
 	}
 	t.begin(f, r.out, 0)
 	t.print, t.decided = print{}, true
-	return true
+	return true, nil
 }
 
 // repeats reports whether a file begins as another one that is being read does, and may so
@@ -328,7 +354,7 @@ func (r *rounds) repeats(t *followed) bool {
 		if o == t || o.file == nil || o.decode != nil || !o.decided || o.print.Offset == 0 || !isCopyName(o.path, t.path) {
 			continue
 		}
-		if o.print.matches(t.file) {
+		if same, err := o.print.matches(t.file); same && err == nil {
 			return true
 		}
 		b := o.beginning()
@@ -364,10 +390,11 @@ func (r *rounds) awake(t *followed, now time.Time) (gone bool) {
 	// Another file has its name, or none: the next scan may know it by a new name.
 	if now.Sub(t.seen) > 2*r.f.opts.Scan+r.f.opts.Rest {
 		t.linked = false
+		unread := t.size > t.read || t.copier == nil
 		if t.copier == nil {
 			t.begin(r.f, r.out, 0)
 		}
-		if t.size > t.read {
+		if unread {
 			r.f.mu.Lock()
 			r.f.stats.Lost++
 			r.f.mu.Unlock()
@@ -400,7 +427,7 @@ func (r *rounds) reopen(t *followed, now time.Time) {
 		rests.close()
 	}
 	id := t.id
-	if err := t.open(); err != nil {
+	if err := t.open(f.openFile); err != nil {
 		if !errors.Is(err, fs.ErrNotExist) {
 			f.refuseLocked(t.path, err)
 		}

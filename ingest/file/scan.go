@@ -23,6 +23,9 @@ type candidate struct {
 // ones. It is called by one goroutine at a time.
 func (f *Follower) scan(*ingest.Emit) {
 	now := f.opts.Now()
+	f.mu.Lock()
+	clear(f.left)
+	f.mu.Unlock()
 	var found []candidate
 	seen := map[fileID]bool{}
 	for _, p := range f.patterns {
@@ -115,9 +118,11 @@ func (f *Follower) meet(c candidate, now time.Time) {
 		f.stats.Waiting++
 		return
 	}
-	t := &followed{id: c.id, name: c.path, path: c.path, seenAt: now, seen: now, grown: now, linked: true, decode: f.decoder(c.path), wait: f.opts.Poll}
+	t := &followed{id: c.id, name: c.path, path: c.path, size: c.info.Size(), seenAt: now, seen: now, grown: now, linked: true, decode: f.decoder(c.path), wait: f.opts.Poll}
 	if f.open() < f.opts.MaxOpen {
-		switch err := t.open(); {
+		switch err := t.open(f.openFile); {
+		case errors.Is(err, fs.ErrNotExist) && f.left[c.id]:
+			return // deleted after this scan had seen it, when it had been read
 		case errors.Is(err, fs.ErrNotExist):
 			f.vanished[c.id] = c // perhaps it has another name by now
 			return
@@ -167,8 +172,8 @@ func (f *Follower) refuseLocked(path string, err error) {
 }
 
 // open opens the file that the path leads to now, and takes its identity.
-func (t *followed) open() error {
-	file, err := os.Open(t.path)
+func (t *followed) open(open func(path string) (handle, error)) error {
+	file, err := open(t.path)
 	if err != nil {
 		return err
 	}
