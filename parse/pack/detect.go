@@ -9,6 +9,7 @@ import (
 
 	"github.com/penstock-dev/penstock/internal/yaml"
 	"github.com/penstock-dev/penstock/parse"
+	"github.com/penstock-dev/penstock/parse/kernel/json"
 )
 
 // signature is one way to recognise a pack's messages: every part of it must hold.
@@ -181,6 +182,37 @@ func (c *compiler) signature(y *yaml.Node) (*signature, error) {
 		}
 	}
 	return sg, nil
+}
+
+// wrapped are the signatures by which the first element of a wrapper's array tells what the
+// message is, as those of list tell it for an object that comes alone.
+func wrapped(list []*signature, split *json.SplitOptions) []*signature {
+	if !split.AnyEnvelope {
+		return nil // other members decide whether the array is one of events
+	}
+	var out []*signature
+	for _, sg := range list {
+		if len(sg.json) == 0 || len(sg.prefixes)+len(sg.regex)+len(sg.rawRegex) > 0 {
+			continue
+		}
+		for _, w := range split.Wrappers {
+			in := *sg
+			in.sure = false
+			in.json = nil
+			for _, t := range sg.json {
+				if strings.HasPrefix(t.path, w) || strings.Contains(t.path, "[") {
+					in.json = nil // it speaks of an array itself
+					break
+				}
+				t.path = w + "[0]." + t.path
+				in.json = append(in.json, t)
+			}
+			if in.json != nil {
+				out = append(out, &in)
+			}
+		}
+	}
+	return out
 }
 
 func (c *compiler) regexes(y *yaml.Node) ([]*regexp.Regexp, error) {

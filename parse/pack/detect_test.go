@@ -63,6 +63,61 @@ func TestSignatures(t *testing.T) {
 	}
 }
 
+// What tells an object tells the first element of an array that split names, of a pack as
+// it is compiled and of one that is read for its signatures alone.
+func TestDetectWrapped(t *testing.T) {
+	const top = "name: acme.api\nvendor: A\nproduct: B\nversion: 1.0.0\n"
+	const rest = "\ndetect:\n  - {json: [act, 'kind=x', '!no']}\n  - {json: ['rows[0].old']}\nsteps: [{json: {}, map: {event.action: act}}]\n"
+	for split, want := range map[string][]bool{
+		"": {false, false, false, false, false},
+		"split: {json: [rows, list], envelope: _around}": {true, true, false, false, false},
+		"split: {json: [rows], alone: true}":             {false, false, false, false, false},
+	} {
+		src := top + split + rest
+		p, err := Compile("pack.yaml", []byte(src))
+		if err != nil {
+			t.Fatal(err)
+		}
+		compiled, err := NewSet(p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		read, err := NewSet()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := read.LoadDir(fstest.MapFS{"acme.api/pack.yaml": {Data: []byte(src)}}); err != nil {
+			t.Fatal(err)
+		}
+		for what, set := range map[string]*Set{"compiled": compiled, "read": read} {
+			parser, err := set.Auto(Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			auto, ok := parser.Worker().(*Auto)
+			if !ok {
+				t.Fatal("no Auto")
+			}
+			for i, l := range []string{
+				`{"n":{},"rows":[{"act":"a","kind":"x"}]}`,
+				`{"list":[{"kind":"x","act":"a"},{}]}`,
+				`{"rows":[{"act":"a","kind":"y"}]}`,
+				`{"rows":[{"act":"a","kind":"x","no":1}]}`,
+				`{"rows":{"act":"a","kind":"x"}}`,
+			} {
+				if got := auto.Detect(&parse.Message{Raw: []byte(l)}) == 0; got != want[i] {
+					t.Errorf("%s, %q: %s: %v", what, split, l, got)
+				}
+			}
+			for _, l := range []string{`{"act":"a","kind":"x"}`, `{"rows":[{"old":1}]}`, `[{"act":"a","kind":"x"}]`} {
+				if auto.Detect(&parse.Message{Raw: []byte(l)}) != 0 {
+					t.Errorf("%s, %q: %s is not found", what, split, l)
+				}
+			}
+		}
+	}
+}
+
 func TestSet(t *testing.T) {
 	file := func(name, more string) *fstest.MapFile {
 		return &fstest.MapFile{Data: []byte("name: " + name + "\n" + more + "vendor: A\nproduct: B\nversion: 1.0.0\nsteps: [{kv: {}, map: {event.action: a}}]\n")}

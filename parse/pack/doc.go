@@ -195,6 +195,8 @@ Each signature is a mapping, all parts of which must hold for the payload behind
 	sure: true     no other product's message has all of this: the signature is tried before those of all
 	    packs, and members of a JSON object behind those that it names are not looked at
 
+A signature with json holds for the first element of an array that split names, too.
+
 Make signatures exact: a message must never go to the wrong vendor's pack. Of several that hold
 the first decides: those that are sure, then by the order of their packs, then for a text those that
 say how it begins or who wrote it (starts, app, columns, a regex that begins with ^), then by the

@@ -410,6 +410,7 @@ func (c *compiler) rest(y *yaml.Node) error {
 		if p.split, err = c.splitter(n); err != nil {
 			return err
 		}
+		p.detect = append(p.detect, wrapped(p.detect, &p.split.json)...)
 	}
 	var o normalize.DeriveOptions
 	if n := y.Get("derive"); n != nil {

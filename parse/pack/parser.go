@@ -98,25 +98,30 @@ func (c *compiler) splitter(y *yaml.Node) (*splitter, error) {
 	if n := y.Get("envelope"); n != nil {
 		sp.envelope = c.declare(n.Text)
 	}
-	wrappers, err := c.strings(y.Get("json"))
-	if err != nil {
-		return nil, err
-	}
 	if n := y.Get("lines"); n != nil {
 		sp.lines = n.Text == "true"
 	}
 	if n := y.Get("header"); n != nil {
 		sp.header = n.Text == "true"
 	}
-	any := true
-	if n := y.Get("alone"); n != nil {
-		any = n.Text != "true"
+	var err error
+	if sp.json, err = c.splitOptions(y); err != nil {
+		return nil, err
 	}
-	sp.json = json.SplitOptions{Wrappers: wrappers, AnyEnvelope: any, Framed: !sp.lines}
-	for _, w := range wrappers {
+	for _, w := range sp.json.Wrappers {
 		sp.keys = append(sp.keys, append([]byte(w), '"'))
 	}
 	return sp, nil
+}
+
+// splitOptions are the parts of split that say where the events of a message are.
+func (c *compiler) splitOptions(y *yaml.Node) (json.SplitOptions, error) {
+	wrappers, err := c.strings(y.Get("json"))
+	is := func(key string) bool {
+		n := y.Get(key)
+		return n != nil && n.Text == "true"
+	}
+	return json.SplitOptions{Wrappers: wrappers, AnyEnvelope: !is("alone"), Framed: !is("lines")}, err
 }
 
 // parse runs the pack on a message.

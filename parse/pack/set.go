@@ -138,14 +138,14 @@ func readAliases(src []byte) []string {
 	return out
 }
 
-// readSignatures compiles the order and the detect part of a pack and nothing else, so that
+// readSignatures compiles what detection needs of a pack and nothing else, so that
 // detection over many packs starts fast. Top-level keys stand at the left margin.
 func readSignatures(name string, src []byte) (order int, sigs []*signature, err error) {
 	var part []byte
 	keep := false
 	for line := range bytes.Lines(src) {
 		if c := line[0]; c != ' ' && c != '-' && c != '#' && c != '\n' && c != '\r' {
-			keep = bytes.HasPrefix(line, []byte("order:")) || bytes.HasPrefix(line, []byte("detect:"))
+			keep = bytes.HasPrefix(line, []byte("order:")) || bytes.HasPrefix(line, []byte("detect:")) || bytes.HasPrefix(line, []byte("split:"))
 		}
 		if keep {
 			part = append(part, line...)
@@ -168,9 +168,18 @@ func readSignatures(name string, src []byte) (order int, sigs []*signature, err 
 		}
 	}
 	if n := f.Root.Get("detect"); n != nil {
-		sigs, err = c.signatures(n)
+		if sigs, err = c.signatures(n); err != nil {
+			return order, nil, err
+		}
 	}
-	return order, sigs, err
+	if n := f.Root.Get("split"); n != nil {
+		split, err := c.splitOptions(n)
+		if err != nil {
+			return order, nil, err
+		}
+		sigs = append(sigs, wrapped(sigs, &split)...)
+	}
+	return order, sigs, nil
 }
 
 // Names are the names of all packs, sorted.
