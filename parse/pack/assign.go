@@ -43,6 +43,7 @@ type assign struct {
 	closed  bool        // ECS allows certain values only
 	value   parse.Value // of a constant
 	ready   bool        // value fits the field as it is
+	vendor  bool        // a field of the vendor that the pack itself does not read
 	line    int         // a place, see compiler.place
 	reads   *reads      // of an expression, for Explain
 	name    string
@@ -58,18 +59,25 @@ type op struct {
 	assign *assign
 }
 
-// newOps turns assigns whose keys are known into ops.
-func newOps(assigns []assign) []op {
-	ops := make([]op, len(assigns))
+// newOps turns assigns whose keys are known into ops. ecsOnly are those that are left where
+// vendor fields are not wanted.
+func newOps(assigns []assign) (ops, ecsOnly []op) {
+	ops = make([]op, len(assigns))
 	for i := range assigns {
 		a := &assigns[i]
 		o := op{slot: int32(a.needs), assign: a}
 		if a.plain && a.needs >= 0 {
-			o.key, o.takes, o.most, o.vendor = *a.key.ref, a.takes, a.most, *a.key.ref >= ecs.Count
+			o.key, o.takes, o.most, o.vendor = *a.key.ref, a.takes, a.most, a.vendor
 		}
 		ops[i] = o
+		if !a.vendor {
+			ecsOnly = append(ecsOnly, o)
+		}
 	}
-	return ops
+	if len(ecsOnly) == len(ops) {
+		ecsOnly = ops
+	}
+	return ops, ecsOnly
 }
 
 // assignAll stores fields; it reports false where the event is refused.
@@ -149,7 +157,7 @@ func (s *state) readSlot(o *op, text []byte) bool {
 // copySlot stores the value of a slot that is there in a field, in any way that Coerce finds.
 func (s *state) copySlot(a *assign) {
 	key := *a.key.ref
-	if key >= ecs.Count && !s.wide {
+	if a.vendor && !s.wide {
 		return
 	}
 	v := &s.frame.Slots[a.slot]
@@ -179,7 +187,7 @@ func (s *state) assign(a *assign) {
 	if a.mode == modeIfAbsent && a.temp < 0 && s.rec.Has(*a.key.ref) {
 		return
 	}
-	if a.temp < 0 && !s.wide && *a.key.ref >= ecs.Count {
+	if a.vendor && !s.wide {
 		return // it would not be written
 	}
 	s.failed = false

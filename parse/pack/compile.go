@@ -34,6 +34,10 @@ type compiler struct {
 	keys      map[string]*parse.Key
 	names     []string // slot names by slot
 	keyed     []*layer
+	needed    []bool            // by slot: something reads it, or may, besides vendor fields that nothing reads
+	forVendor string            // the vendor field that what is compiled now is for
+	ofVendor  map[string][]int  // by vendor field: the slots that it is made of
+	fieldRead map[string]bool   // fields that the pack itself reads
 	spellings map[string]string // of the pack: folded spelling → name
 	wrappers  []string
 	unread    map[string]*yaml.Node // tables that nothing uses
@@ -70,12 +74,17 @@ func (c *compiler) at(y *yaml.Node, offset int, format string, args ...any) erro
 }
 
 func (c *compiler) slot(name string) int {
-	if i, ok := c.slots[name]; ok {
-		return i
+	i, ok := c.slots[name]
+	if !ok {
+		i = len(c.names)
+		c.slots[name] = i
+		c.names, c.needed = append(c.names, name), append(c.needed, false)
 	}
-	i := len(c.names)
-	c.slots[name] = i
-	c.names = append(c.names, name)
+	if c.forVendor == "" {
+		c.needed[i] = true
+	} else {
+		c.ofVendor[c.forVendor] = append(c.ofVendor[c.forVendor], i)
+	}
 	return i
 }
 
@@ -153,7 +162,9 @@ func parent(name string) string {
 	return name[:i]
 }
 
+// field is a field that the pack reads.
 func (c *compiler) field(y *yaml.Node, name string, at int) (fieldKey, error) {
+	c.fieldRead[fieldName(name)] = true
 	ref, err := c.fieldRef(y, name, at)
 	return fieldKey{ref}, err
 }

@@ -125,7 +125,11 @@ func (c *compiler) maps(y *yaml.Node) ([]assign, error) {
 			}
 		}
 		var n *node
-		if a.eval, n, err = c.expr(val); err != nil {
+		if _, ok := ecs.Lookup(fieldName(a.name)); a.temp < 0 && !ok {
+			c.forVendor = a.name
+		}
+		a.eval, n, err = c.expr(val)
+		if c.forVendor = ""; err != nil {
 			return nil, err
 		}
 		a.reads = c.reads(n)

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/penstock-dev/penstock/internal/yaml"
+	"github.com/penstock-dev/penstock/normalize/ecs"
 	"github.com/penstock-dev/penstock/parse/kernel/text"
 )
 
@@ -104,7 +105,13 @@ func (c *compiler) step(y *yaml.Node) (*step, error) {
 			return nil, err
 		}
 		p := &assignsPart{}
-		c.program.settle = append(c.program.settle, func() { p.ops = newOps(assigns) })
+		c.program.settle = append(c.program.settle, func() {
+			for i := range assigns {
+				a := &assigns[i]
+				a.vendor = a.temp < 0 && *a.key.ref >= ecs.Count && !c.fieldRead[fieldName(a.name)]
+			}
+			p.ops, p.ecs = newOps(assigns)
+		})
 		add(p)
 	}
 	if n := y.Get("switch"); n != nil {

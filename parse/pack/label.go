@@ -29,11 +29,14 @@ func (c *compiler) label(y *yaml.Node, n *node) (evalFunc, error) {
 		}
 		want = append(want, strings.ToLower(a.text))
 	}
+	field := c.forVendor
+	c.forVendor = "" // all labels share the slots
 	if c.program.labels == nil {
 		for _, name := range labelled {
 			c.program.labels = append(c.program.labels, labelSlots{c.slot(name), c.slot(name + "Label")})
 		}
 	}
+	c.forVendor = field
 	for _, name := range labelled {
 		for _, key := range []string{name, name + "Label"} {
 			if _, ok := c.uses[key]; !ok {

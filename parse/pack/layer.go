@@ -35,7 +35,9 @@ type layer struct {
 	csv        *csv.Reader
 	xmlMode    xml.Mode
 	xml        *xml.Reader
+	narrowXML  func() *xml.Reader // as narrowTree
 	tree       *json.Tree
+	narrowTree func() *json.Tree // without what is for vendor fields alone
 	keys       *parse.Keys
 	kv         *kv.Format
 	split      []string
@@ -191,7 +193,16 @@ func (s *state) runShared(l *layer, v parse.Value) error {
 
 func runJSON(s *state, l *layer, text []byte) error {
 	rest := len(s.frame.Rest)
-	err := s.layers[l.number].json.Read(text, &s.frame)
+	rd := s.layers[l.number].json
+	if rd == nil {
+		tree := l.tree
+		if !s.wide {
+			tree = l.narrowTree()
+		}
+		rd = tree.Reader()
+		s.layers[l.number].json = rd
+	}
+	err := rd.Read(text, &s.frame)
 	s.place(l, rest)
 	for _, i := range l.lists { // the reader's own until it reads the next text
 		if v := s.frame.Slots[i]; v.Kind() == parse.KindList {

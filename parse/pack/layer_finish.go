@@ -3,6 +3,7 @@ package pack
 import (
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/penstock-dev/penstock/parse"
 	"github.com/penstock-dev/penstock/parse/kernel/cef"
@@ -53,6 +54,16 @@ func (c *compiler) finishLayers() error {
 				return c.errorf(l.y, "%v", err)
 			}
 			l.tree = t
+			l.narrowTree = func() *json.Tree { return t }
+			if narrow := withoutVendor(c, paths, slots); len(narrow) < len(paths) {
+				l.narrowTree = sync.OnceValue(func() *json.Tree {
+					t, err := json.New(narrow)
+					if err != nil {
+						panic(err) // paths that New has taken before
+					}
+					return t
+				})
+			}
 			for _, n := range t.Nodes() {
 				if err := c.container(l, below(n)); err != nil {
 					return err
@@ -71,6 +82,16 @@ func (c *compiler) finishLayers() error {
 				return c.errorf(l.y, "%v", err)
 			}
 			l.xml = rd
+			l.narrowXML = func() *xml.Reader { return rd }
+			if narrow, to, mode := withoutVendor(c, names, slots), withoutVendor(c, slots, slots), l.xmlMode; len(narrow) < len(names) {
+				l.narrowXML = sync.OnceValue(func() *xml.Reader {
+					rd, err := xml.NewReader(mode, narrow, to, xml.Options{})
+					if err != nil {
+						panic(err) // names that NewReader has taken before
+					}
+					return rd
+				})
+			}
 			for _, n := range rd.Parents() {
 				if err := c.container(l, below(n)); err != nil {
 					return err
@@ -98,6 +119,21 @@ func (c *compiler) finishLayers() error {
 		}
 	}
 	return nil
+}
+
+// withoutVendor returns those of all, wanted things with slots, whose values are for more than
+// fields of the vendor. A pack with spellings keeps all: what has no slot it looks up again.
+func withoutVendor[T any](c *compiler, all []T, slots []int) []T {
+	if c.program.spellings != nil {
+		return all
+	}
+	var left []T
+	for i := range all {
+		if c.needed[slots[i]] {
+			left = append(left, all[i])
+		}
+	}
+	return left
 }
 
 // keptName is the field that keeps what was found at a path. A path that begins with the
@@ -158,13 +194,13 @@ func cleanPath(p string) string {
 	return strings.Trim(strings.ReplaceAll(b.String(), "..", "."), ".")
 }
 
+// newLayerStates makes what one worker needs for the layers, but for the readers of JSON and
+// XML: they are large and few of them are used.
 func (p *Pack) newLayerStates() []layerState {
 	states := make([]layerState, p.layerCount)
 	for _, l := range p.layers {
 		st := &states[l.number]
 		switch l.kind {
-		case "json":
-			st.json = l.tree.Reader()
 		case "cef":
 			st.cef = cef.NewReader(l.keys.Clone())
 		case "leef":
@@ -179,8 +215,6 @@ func (p *Pack) newLayerStates() []layerState {
 				}
 				st.syslog.Names(names)
 			}
-		case "xml":
-			st.xml = l.xml.Clone()
 		case "members":
 			st.keys = l.keys.Clone()
 		case "outline":

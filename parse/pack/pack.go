@@ -165,6 +165,7 @@ func compile(name string, src []byte, files, packs fs.FS, inc *included, overlay
 		filters: filters(), tables: map[string]*table{}, groups: map[string]*yaml.Node{},
 		slots: map[string]int{}, declared: map[string]bool{}, uses: map[string]*use{},
 		keys: map[string]*parse.Key{}, unread: map[string]*yaml.Node{},
+		ofVendor: map[string][]int{}, fieldRead: map[string]bool{},
 	}
 	c.declare("message")
 	c.declare("raw")
@@ -230,6 +231,11 @@ func (c *compiler) pack(y *yaml.Node) error {
 	}
 	for name, at := range c.unread {
 		return c.errorf(at, "table %s is never used", name)
+	}
+	for name := range c.fieldRead {
+		for _, slot := range c.ofVendor[name] {
+			c.needed[slot] = true
+		}
 	}
 	c.ownNames()
 	if err := c.finishLayers(); err != nil {

@@ -20,7 +20,8 @@ type Options struct {
 	// Zone is where times without a zone were written, unless their source says
 	// otherwise (parse.Origin.Zone). Default: UTC.
 	Zone *time.Location
-	// ECSOnly leaves out what has no ECS field: it is neither kept nor encoded.
+	// ECSOnly leaves out what has no ECS field, but for vendor fields that the pack itself
+	// needs: give it to the encoder as well.
 	ECSOnly bool
 	// HeaderRow: the first message of each stream of a source names the columns of the rows
 	// behind it, as tables in CSV have it. A row is then read as a JSON object, by the pack

@@ -80,9 +80,15 @@ func (p *constantsPart) run(s *state) bool {
 
 type assignsPart struct {
 	ops []op
+	ecs []op // those that are done where vendor fields are not wanted
 }
 
-func (p *assignsPart) run(s *state) bool { return s.assignAll(p.ops) }
+func (p *assignsPart) run(s *state) bool {
+	if s.wide {
+		return s.assignAll(p.ops)
+	}
+	return s.assignAll(p.ecs)
+}
 
 type thenPart struct{ steps []*step }
 

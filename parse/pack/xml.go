@@ -25,7 +25,15 @@ func (c *compiler) xmlLayer(l *layer, y *yaml.Node, common []string) error {
 	c.keyed = append(c.keyed, l)
 	l.run = func(s *state, l *layer, text []byte) error {
 		rest := len(s.frame.Rest)
-		err := s.layers[l.number].xml.Read(text, &s.frame)
+		rd := s.layers[l.number].xml
+		if rd == nil {
+			if rd = l.xml; !s.wide {
+				rd = l.narrowXML()
+			}
+			rd = rd.Clone()
+			s.layers[l.number].xml = rd
+		}
+		err := rd.Read(text, &s.frame)
 		s.place(l, rest)
 		if err == nil && l.from != slotMessage {
 			s.consume(l.from)
