@@ -19,13 +19,17 @@ type Found struct {
 	Escaped bool
 }
 
+// unchecked is what may be in a string of which only the end was looked for: escapes that
+// are none, and bytes that are not UTF-8.
+const unchecked = sawEscape | sawBadUTF8
+
 // Plain appends the text of a string with its escapes resolved to dst, and any other
 // value as it stands.
 func (f *Found) Plain(dst []byte) []byte {
 	if !f.Escaped {
 		return append(dst, f.Text...)
 	}
-	dst, _ = appendUnescaped(dst, f.Text, sawEscape)
+	dst, _ = appendUnescaped(dst, f.Text, unchecked)
 	return dst
 }
 
@@ -93,7 +97,7 @@ func (p *Peeker) object(data []byte, i int, n *node) int {
 			key, saw := data[i+1:end], uint8(0)
 			if bytes.IndexByte(key, '\\') >= 0 {
 				saw = sawEscape
-				p.key, _ = appendUnescaped(p.key[:0], key, saw)
+				p.key, _ = appendUnescaped(p.key[:0], key, unchecked)
 				key = p.key
 			}
 			e = o.find(n, key, saw)

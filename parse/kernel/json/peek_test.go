@@ -22,6 +22,9 @@ func checkPeek(t *testing.T, tree *json.Tree, p *json.Peeker, data []byte) {
 	f.Reset(tree.Slots(), nil)
 	_, err := tree.Reader().ReadPrefix(data, &f)
 	found, ok := p.Peek(data)
+	for i := range found {
+		found[i].Plain(nil)
+	}
 	if err != nil {
 		return
 	}
@@ -64,6 +67,9 @@ func TestPeek(t *testing.T) {
 		for _, text := range peekTexts {
 			checkPeek(t, tree, p, []byte(text))
 		}
+	}
+	for _, text := range []string{`{"\u":1}`, `{"a":"\u"}`, `{"a":"\u12"}`, `{"a":"\ud800\u"}`, `{"\ud800\u":"\x"}`} {
+		checkPeek(t, tree, p, []byte(text))
 	}
 	for _, text := range []string{"", "[]", "1", "{", `{"a"`, `{"a":`, `{"a":1`, `{"a":"x`, `{a:1}`, `{"a":[1}`, `{"a" 1}`, `{"a":x}`, `{"l":[{"x":1}`} {
 		if found, ok := p.Peek([]byte(text)); ok {
