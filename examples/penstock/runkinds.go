@@ -16,6 +16,7 @@ import (
 	"github.com/penstock-dev/penstock/examples/penstock/internal/config"
 	"github.com/penstock-dev/penstock/ingest"
 	inelastic "github.com/penstock-dev/penstock/ingest/elastic"
+	"github.com/penstock-dev/penstock/ingest/evtx"
 	"github.com/penstock-dev/penstock/ingest/exec"
 	"github.com/penstock-dev/penstock/ingest/file"
 	"github.com/penstock-dev/penstock/ingest/forward"
@@ -159,6 +160,10 @@ func (p *pipelineFile) sourceKinds() map[string]kind[ingest.Source] {
 		"exec": listener(log, func(o exec.Options, log *slog.Logger) (*exec.Source, error) {
 			o.Logger = log
 			return exec.New(o)
+		}),
+		"evtx": listener(log, func(o evtx.Options, log *slog.Logger) (*evtx.Source, error) {
+			o.Logger = log
+			return evtx.New(o)
 		}),
 		"journald": listener(log, func(o journald.Options, _ *slog.Logger) (*journald.Source, error) { return journald.New(o) }),
 		"api":      p.apiSource,
