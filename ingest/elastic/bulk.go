@@ -3,6 +3,7 @@ package elastic
 import (
 	"bytes"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/penstock-dev/penstock/ingest/internal/httpin"
@@ -20,8 +21,24 @@ type action struct {
 
 // item is one action of a request.
 type item struct {
-	action
-	msg int // its message, -1 if there is none
+	action int32 // index in actions
+	msg    int32 // its message, noMessage if there is none
+}
+
+// bulkRequest is what a body says. Clients say the same before nearly every document, so that
+// actions are kept apart from items: of a million of these the first are few.
+type bulkRequest struct {
+	actions []action
+	items   []item
+	refused []bool // by message
+}
+
+// keptItems is how large a bulkRequest may be and still be used again.
+const keptItems = 64 << 10
+
+func (q *bulkRequest) reset() {
+	clear(q.actions) // they hold the body
+	q.actions, q.items, q.refused = q.actions[:0], q.items[:0], q.refused[:0]
 }
 
 const (
@@ -84,40 +101,38 @@ func nextLine(b []byte) (line, rest []byte) {
 }
 
 // read splits a body into items and messages. The error names the action that is wrong.
-func read(body []byte, m *httpin.Messages) ([]item, error) {
-	var items []item
+func (q *bulkRequest) read(body []byte, m *httpin.Messages) error {
 	var text arena.Bytes
 	var lastLine []byte
-	var last action
 	for len(body) > 0 {
 		var line []byte
 		line, body = nextLine(body)
 		if len(line) == 0 {
 			continue
 		}
-		if !bytes.Equal(line, lastLine) { // most clients say the same for every document
+		if !bytes.Equal(line, lastLine) {
 			a, ok := readAction(line, &text)
 			if !ok {
-				return nil, httpin.Errorf(http.StatusBadRequest,
-					"Malformed action/metadata line [%d], expected one of [create, delete, index, update] with an object", 2*len(items)+1)
+				return httpin.Errorf(http.StatusBadRequest,
+					"Malformed action/metadata line [%d], expected one of [create, delete, index, update] with an object", 2*len(q.items)+1)
 			}
-			last, lastLine = a, line
+			q.actions, lastLine = append(q.actions, a), line
 		}
-		it := item{last, noMessage}
-		if last.name != "delete" {
+		it := item{int32(len(q.actions) - 1), noMessage}
+		if name := q.actions[it.action].name; name != "delete" {
 			var doc []byte
 			doc, body = nextLine(body)
 			if len(doc) == 0 {
-				return nil, httpin.Errorf(http.StatusBadRequest, "The bulk request must be terminated by a newline [\\n], and each document stands on the line behind its action [%d]", 2*len(items)+1)
+				return httpin.Errorf(http.StatusBadRequest, "The bulk request must be terminated by a newline [\\n], and each document stands on the line behind its action [%d]", 2*len(q.items)+1)
 			}
-			if last.name != "update" {
-				it.msg = len(m.Msgs)
+			if name != "update" {
+				it.msg = int32(len(m.Msgs))
 				m.Add(doc)
 			}
 		}
-		items = append(items, it)
+		q.items = append(q.items, it)
 	}
-	return items, nil
+	return nil
 }
 
 // bulk answers POST /_bulk and /INDEX/_bulk.
@@ -127,34 +142,42 @@ func (h *handler) bulk(w http.ResponseWriter, r *httpin.Request, index string) e
 	if err != nil {
 		return err
 	}
-	var m httpin.Messages
-	items, err := read(body, &m)
-	if err != nil {
+	q, _ := h.requests.Get().(*bulkRequest)
+	if q == nil {
+		q = new(bulkRequest)
+	}
+	defer func() {
+		if q.reset(); cap(q.items) <= keptItems && cap(q.actions) <= keptItems {
+			h.requests.Put(q)
+		}
+	}()
+	m := r.Messages()
+	if err := q.read(body, m); err != nil {
 		return err
 	}
-	if len(items) == 0 {
+	if len(q.items) == 0 {
 		return httpin.Errorf(http.StatusBadRequest, "request body is required")
 	}
-	parts, err := r.Deliver(&m)
+	parts, err := r.Deliver(m)
 	if err != nil {
 		return err
 	}
-	refused := make([]bool, len(m.Msgs))
+	q.refused = slices.Grow(q.refused, len(m.Msgs))[:len(m.Msgs)]
+	clear(q.refused)
 	errors := false
 	for _, p := range parts {
 		if !p.Result.OK() {
 			errors = true
 			for i := p.From; i < p.To; i++ {
-				refused[i] = true
+				q.refused[i] = true
 			}
 		}
 	}
-	for i := range items {
-		errors = errors || items[i].msg == noMessage
+	for i := range q.items {
+		errors = errors || q.items[i].msg == noMessage
 	}
-	short := filtered(r.Request)
-	b := make([]byte, 0, 64+len(items)*64)
-	b = append(b, `{"took":`...)
+	buf := r.Buffer()
+	b := append((*buf)[:0], `{"took":`...)
 	b = appendCount(b, int(time.Since(begin).Milliseconds()))
 	b = append(b, `,"errors":`...)
 	if errors {
@@ -162,33 +185,61 @@ func (h *handler) bulk(w http.ResponseWriter, r *httpin.Request, index string) e
 	} else {
 		b = append(b, `false,"items":[`...)
 	}
-	for i := range items {
-		it := &items[i]
+	b = q.answer(b, index, filtered(r.Request))
+	b = append(b, "]}\n"...)
+	*buf = b
+	head(w)
+	_, err = w.Write(b)
+	return err
+}
+
+// answer appends the verdicts on all items. One that is equal to the one before, as nearly
+// all are, is copied.
+func (q *bulkRequest) answer(b []byte, index string, short bool) []byte {
+	var start, end int // of the last verdict
+	var last verdict
+	for i := range q.items {
+		it := &q.items[i]
+		v := verdict{action: it.action, none: it.msg == noMessage}
+		v.refused = !v.none && q.refused[it.msg]
 		if i > 0 {
 			b = append(b, ',')
 		}
-		b = append(append(append(b, `{"`...), it.name...), `":{`...)
+		if i > 0 && v == last {
+			n := len(b)
+			b = append(b, b[start:end]...)
+			start, end = n, len(b)
+			continue
+		}
+		last, start = v, len(b)
+		a := &q.actions[it.action]
+		b = append(append(append(b, `{"`...), a.name...), `":{`...)
 		if !short {
-			name := it.index
+			name := a.index
 			if len(name) == 0 {
 				name = []byte(index)
 			}
 			b = scan.AppendJSONString(append(b, `"_index":`...), name)
-			b = scan.AppendJSONString(append(b, `,"_id":`...), it.id)
+			b = scan.AppendJSONString(append(b, `,"_id":`...), a.id)
 			b = append(b, ',')
 		}
 		switch {
-		case it.msg == noMessage:
+		case v.none:
 			b = append(b, `"status":400,"error":{"type":"action_request_validation_exception","reason":"only index and create are taken"}}}`...)
-		case refused[it.msg]:
+		case v.refused:
 			b = append(b, `"status":429,"error":{"type":"es_rejected_execution_exception","reason":"not delivered"}}}`...)
 		case short:
 			b = append(b, `"status":201}}`...)
 		default:
 			b = append(b, `"_version":1,"result":"created","_shards":{"total":1,"successful":1,"failed":0},"_seq_no":0,"_primary_term":1,"status":201}}`...)
 		}
+		end = len(b)
 	}
-	head(w)
-	_, err = w.Write(append(b, "]}\n"...))
-	return err
+	return b
+}
+
+// verdict is what the answer to an item depends on.
+type verdict struct {
+	action        int32
+	none, refused bool
 }

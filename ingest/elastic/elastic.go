@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/penstock-dev/penstock/ingest/internal/httpin"
 	"github.com/penstock-dev/penstock/internal/scan"
@@ -56,10 +57,13 @@ func NewHandler(opts Options) (Handler, error) {
 	if opts.Prefix != "" && (!strings.HasPrefix(opts.Prefix, "/") || strings.HasSuffix(opts.Prefix, "/")) {
 		return nil, fmt.Errorf("ingest/elastic: Prefix %q: want a path that begins with / and does not end with one", opts.Prefix)
 	}
-	return &handler{opts}, nil
+	return &handler{opts: opts}, nil
 }
 
-type handler struct{ opts Options }
+type handler struct {
+	opts     Options
+	requests sync.Pool // *bulkRequest
+}
 
 // Refuse words a refusal as Elasticsearch does.
 func (h *handler) Refuse(w http.ResponseWriter, _ *http.Request, status int, text string) {
@@ -144,9 +148,9 @@ func (h *handler) doc(w http.ResponseWriter, r *httpin.Request, parts []string) 
 	if len(body) == 0 {
 		return httpin.Errorf(http.StatusBadRequest, "request body is required")
 	}
-	var m httpin.Messages
+	m := r.Messages()
 	m.Add(body)
-	if err := r.DeliverAll(&m); err != nil {
+	if err := r.DeliverAll(m); err != nil {
 		return err
 	}
 	id := ""

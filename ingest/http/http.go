@@ -95,7 +95,7 @@ func (h *handler) Serve(w http.ResponseWriter, r *httpin.Request) error {
 			format = "json"
 		}
 	}
-	var m httpin.Messages
+	m := r.Messages()
 	switch format {
 	case "lines":
 		m.AddLines(body)
@@ -117,7 +117,7 @@ func (h *handler) Serve(w http.ResponseWriter, r *httpin.Request) error {
 			m.Add(body)
 		}
 	}
-	if err := r.DeliverAll(&m); err != nil {
+	if err := r.DeliverAll(m); err != nil {
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")

@@ -85,13 +85,13 @@ func (h *handler) Serve(w http.ResponseWriter, r *httpin.Request) error {
 	case err != nil:
 		return httpin.Errorf(http.StatusBadRequest, "%v", err)
 	}
-	var m httpin.Messages
+	m := r.Messages()
 	start := 0
 	for _, end := range e.ends {
 		m.Add(e.text[start:end:end])
 		start = end
 	}
-	if err := r.DeliverAll(&m); err != nil {
+	if err := r.DeliverAll(m); err != nil {
 		return err
 	}
 	w.WriteHeader(http.StatusNoContent)

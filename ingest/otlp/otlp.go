@@ -91,13 +91,13 @@ func (h *handler) Serve(w http.ResponseWriter, r *httpin.Request) error {
 	if err != nil {
 		return httpin.Errorf(http.StatusBadRequest, "%v", err)
 	}
-	var m httpin.Messages
+	m := r.Messages()
 	start := 0
 	for _, end := range rec.ends {
 		m.Add(rec.text[start:end:end])
 		start = end
 	}
-	if err := r.DeliverAll(&m); err != nil {
+	if err := r.DeliverAll(m); err != nil {
 		return err
 	}
 	w.Header().Set("Content-Type", t)

@@ -169,10 +169,10 @@ func (h *handler) Serve(w http.ResponseWriter, r *httpin.Request) error {
 	if err != nil {
 		return err
 	}
-	var m httpin.Messages
+	m := r.Messages()
 	if to == "/raw" {
 		m.AddLines(body)
-	} else if code, text, event := h.events(body, &m); code != codeSuccess {
+	} else if code, text, event := h.events(body, m); code != codeSuccess {
 		write(w, http.StatusBadRequest, code, text, event, -1)
 		return nil
 	}
@@ -181,7 +181,7 @@ func (h *handler) Serve(w http.ResponseWriter, r *httpin.Request) error {
 		return nil
 	}
 	if !h.opts.Acks {
-		if err := r.DeliverAll(&m); err != nil {
+		if err := r.DeliverAll(m); err != nil {
 			return err
 		}
 		write(w, http.StatusOK, codeSuccess, "Success", eventNumberAbsent, -1)
@@ -191,7 +191,7 @@ func (h *handler) Serve(w http.ResponseWriter, r *httpin.Request) error {
 	if !ok {
 		return httpin.Errorf(http.StatusTooManyRequests, "too many acknowledgements that nobody asked for")
 	}
-	err = r.Start(&m, func(parts []httpin.Part) {
+	err = r.Start(m, func(parts []httpin.Part) {
 		for _, p := range parts {
 			if !p.Result.OK() {
 				return // is never told to be delivered

@@ -14,7 +14,8 @@ import (
 // keptBuffer is the largest buffer that is used again.
 const keptBuffer = 4 << 20
 
-func (r *Request) buffer() *[]byte {
+// Buffer returns an empty buffer that is used again after Serve has returned.
+func (r *Request) Buffer() *[]byte {
 	b, _ := r.s.bufs.Get().(*[]byte)
 	if b == nil {
 		b = new([]byte)
@@ -42,6 +43,29 @@ func (r *Request) release() {
 		}
 	}
 	r.bufs = nil
+	if m := r.msgs; m != nil {
+		r.msgs = nil
+		clear(m.Msgs)
+		clear(m.Faults)
+		m.Msgs, m.Faults = m.Msgs[:0], m.Faults[:0]
+		if cap(m.Msgs) <= keptMessages && cap(m.Faults) <= keptMessages {
+			r.s.msgs.Put(m)
+		}
+	}
+}
+
+// keptMessages is how long a list of messages may be and still be used again.
+const keptMessages = 64 << 10
+
+// Messages returns an empty list that is used again after Serve has returned. A request has
+// one.
+func (r *Request) Messages() *Messages {
+	if r.msgs == nil {
+		if r.msgs, _ = r.s.msgs.Get().(*Messages); r.msgs == nil {
+			r.msgs = new(Messages)
+		}
+	}
+	return r.msgs
 }
 
 // Bytes reads the whole body, decompressed. It is valid until Serve returns.
@@ -53,7 +77,7 @@ func (r *Request) Bytes() ([]byte, error) {
 	if r.ContentLength > o.MaxBody {
 		return nil, Errorf(http.StatusRequestEntityTooLarge, "the body has %d bytes, at most %d are taken", r.ContentLength, o.MaxBody)
 	}
-	sent := r.buffer()
+	sent := r.Buffer()
 	if n := int(min(r.ContentLength, 1<<20)); n > cap(*sent) {
 		*sent = make([]byte, 0, n+1)
 	}
@@ -120,7 +144,7 @@ func (r *Request) inflate(body []byte, encoding string) ([]byte, error) {
 		return nil, Errorf(http.StatusBadRequest, "the body is not %s", encoding)
 	}
 	defer z.Close()
-	dst := r.buffer()
+	dst := r.Buffer()
 	if err := r.read(dst, z, limit, "decompressed, the body has"); err != nil {
 		return nil, err
 	}

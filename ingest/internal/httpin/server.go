@@ -56,6 +56,7 @@ type Server struct {
 	log    *listen.Log
 	auth   *auth
 	bufs   sync.Pool // *[]byte
+	msgs   sync.Pool // *Messages
 
 	mu      sync.Mutex
 	out     *ingest.Emit  // while Run serves
@@ -202,6 +203,7 @@ type Request struct {
 	s      *Server
 	held   int64 // bytes counted as in flight
 	bufs   []*[]byte
+	msgs   *Messages
 	body   []byte
 }
 

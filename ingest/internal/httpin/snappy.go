@@ -23,7 +23,7 @@ func (r *Request) Snappy(block []byte) ([]byte, error) {
 	if err := r.hold(int(size)); err != nil {
 		return nil, err
 	}
-	dst := r.buffer()
+	dst := r.Buffer()
 	if cap(*dst) < int(size) {
 		*dst = make([]byte, 0, size)
 	}

@@ -1,0 +1,154 @@
+//go:build unix
+
+package file_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/penstock-dev/penstock/batch"
+	"github.com/penstock-dev/penstock/ingest"
+	"github.com/penstock-dev/penstock/ingest/file"
+	"github.com/penstock-dev/penstock/parse"
+)
+
+// benchFile writes a file of lines of about n bytes, size in all, which is in the page cache
+// then.
+func benchFile(b *testing.B, n, size int) string {
+	b.Helper()
+	var text []byte
+	for i := 0; len(text) < size; i++ {
+		text = fmt.Appendf(text, "<134>1 2026-11-29T10:00:%02d.%06dZ fw1 asa %d 106023 - Deny tcp src inside:10.0.0.%d/%d dst outside:203.0.113.9/443 ", i%60, i, i%999, i%250, i%65000)
+		for pad := n - 120 - i*7%41 + 20; pad > 0; pad -= 8 {
+			text = append(text, "[0x0, a]"...)
+		}
+		text = append(text, '\n')
+	}
+	path := filepath.Join(b.TempDir(), "bench.log")
+	if err := os.WriteFile(path, text, 0o600); err != nil {
+		b.Fatal(err)
+	}
+	return path
+}
+
+// cpu is the processor time of this process, or of its children that have ended.
+func cpu(who int) time.Duration {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(who, &u); err != nil {
+		panic(err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
+// chunks reads a file by the source, and gives back the chunks that it sends.
+func chunks(b *testing.B, path string) (lines int) {
+	src := file.Paths(path)
+	p, err := ingest.New(ingest.Config[struct{}]{
+		Sources: []ingest.Source{ingest.SourceFunc(func(ctx context.Context, out *ingest.Emit) error {
+			return src.Run(ctx, out.Through(func(c *ingest.Chunk) error {
+				lines += len(c.Msgs)
+				out.Discard(c)
+				return nil
+			}))
+		})},
+		Parser: parse.ParserFunc[struct{}](func(*parse.Message, *parse.Events[struct{}]) error { return nil }),
+		Sink:   batch.SinkFunc[struct{}](func(context.Context, *batch.Batch[struct{}]) error { return nil }),
+	})
+	if err != nil {
+		b.Fatal(err)
+	}
+	if err := p.Run(context.Background()); err != nil {
+		b.Fatal(err)
+	}
+	return lines
+}
+
+// BenchmarkChunks reads a file that is in the page cache into framed chunks, beside wc -l, a
+// loop of read(2) that counts lines, and one that finds their ends. All have their turns in
+// one run; of each the least processor time counts, which other load disturbs little.
+//
+//	go test ./ingest/file -run '^$' -bench Chunks -benchtime 20x
+func BenchmarkChunks(b *testing.B) {
+	for _, n := range []int{180, 400, 1000} {
+		b.Run(fmt.Sprintf("line=%d", n), func(b *testing.B) {
+			const size = 64 << 20
+			path := benchFile(b, n, size)
+			lines := 0
+			read := func(line func(buf []byte) int) {
+				f, err := os.Open(path)
+				if err != nil {
+					b.Fatal(err)
+				}
+				defer f.Close()
+				buf := make([]byte, 64<<10)
+				lines = 0
+				for {
+					k, err := f.Read(buf)
+					lines += line(buf[:k])
+					if err == io.EOF {
+						return
+					}
+				}
+			}
+			turns := []struct {
+				name string
+				who  int
+				run  func()
+			}{
+				{"penstock", syscall.RUSAGE_SELF, func() { lines = chunks(b, path) }},
+				{"wc", syscall.RUSAGE_CHILDREN, func() {
+					out, err := exec.Command("wc", "-l", path).Output()
+					if err != nil {
+						b.Fatal(err)
+					}
+					fmt.Sscan(string(out), &lines)
+				}},
+				{"count", syscall.RUSAGE_SELF, func() { read(func(buf []byte) int { return bytes.Count(buf, []byte{'\n'}) }) }},
+				{"find", syscall.RUSAGE_SELF, func() {
+					read(func(buf []byte) (n int) {
+						for {
+							i := bytes.IndexByte(buf, '\n')
+							if i < 0 {
+								return n
+							}
+							buf = buf[i+1:]
+							n++
+						}
+					})
+				}},
+			}
+			least, elapsed := make([]time.Duration, len(turns)), make([]time.Duration, len(turns))
+			want := 0
+			for b.Loop() {
+				for i, t := range turns {
+					before, begin := cpu(t.who), time.Now()
+					t.run()
+					used, took := cpu(t.who)-before, time.Since(begin)
+					if least[i] == 0 || used < least[i] {
+						least[i] = used
+					}
+					if elapsed[i] == 0 || took < elapsed[i] {
+						elapsed[i] = took
+					}
+					if want = max(want, lines); t.name != "find" && lines != want {
+						b.Fatalf("%s has %d lines of %d", t.name, lines, want)
+					}
+				}
+			}
+			for i, t := range turns {
+				b.ReportMetric(size/least[i].Seconds()/1e9, t.name+"-GB/cpu-s")
+				b.ReportMetric(size/elapsed[i].Seconds()/1e9, t.name+"-GB/s")
+			}
+			b.ReportMetric(least[1].Seconds()/least[0].Seconds(), "of-wc")
+			b.ReportMetric(0, "ns/op")
+		})
+	}
+}
