@@ -28,6 +28,11 @@ type Server struct {
 	// ClientNames, if set, are the only names accepted of client certificates: the
 	// common name, or a DNS name or URI among the alternative names. Needs ClientCAFile.
 	ClientNames []string
+	// ClientRevocationFile, if set, holds the lists of revoked certificates (CRL, RFC 5280
+	// section 5) of authorities in ClientCAFile, which it needs, one or more. A client with a
+	// certificate on its authority's list is refused, and every client of an authority whose
+	// list is past its next update; an authority without a list has revoked nothing.
+	ClientRevocationFile string
 	// MinVersion is the oldest version spoken. Default, and the least allowed: TLS 1.2.
 	MinVersion uint16
 	// Now is the clock for the validity of certificates. Default: time.Now.
@@ -169,12 +174,17 @@ func (s Server) Config() (cfg *tls.Config, lastError func() error, err error) {
 		return nil, nil, err
 	case s.CertFile == "" || s.KeyFile == "":
 		return nil, nil, errors.New("TLS: a listener needs CertFile and KeyFile")
+	case s.ClientRevocationFile != "" && s.ClientCAFile == "":
+		return nil, nil, errors.New("TLS: ClientRevocationFile without ClientCAFile: no certificates are asked for")
 	case len(s.ClientNames) > 0 && s.ClientCAFile == "":
 		return nil, nil, errors.New("TLS: ClientNames without ClientCAFile: nobody would check who signed the names")
 	}
 	paths := []string{s.CertFile, s.KeyFile}
 	if s.ClientCAFile != "" {
 		paths = append(paths, s.ClientCAFile)
+	}
+	if s.ClientRevocationFile != "" {
+		paths = append(paths, s.ClientRevocationFile)
 	}
 	f := &files[*tls.Config]{paths: paths, load: func() (*tls.Config, error) {
 		cert, err := pair(s.CertFile, s.KeyFile, s.Now)
@@ -188,8 +198,20 @@ func (s Server) Config() (cfg *tls.Config, lastError func() error, err error) {
 			}
 			c.ClientAuth = tls.RequireAndVerifyClientCert
 		}
-		if len(s.ClientNames) > 0 {
-			c.VerifyConnection = func(cs tls.ConnectionState) error { return s.named(cs.PeerCertificates) }
+		var lists revoked
+		if s.ClientRevocationFile != "" {
+			if lists, err = readRevoked(s.ClientRevocationFile, s.ClientCAFile); err != nil {
+				return nil, err
+			}
+		}
+		c.VerifyConnection = func(cs tls.ConnectionState) error {
+			if err := lists.check(cs.VerifiedChains, s.Now()); err != nil {
+				return err
+			}
+			if len(s.ClientNames) > 0 {
+				return s.named(cs.PeerCertificates)
+			}
+			return nil
 		}
 		return c, nil
 	}}

@@ -31,7 +31,7 @@ func NewCA(t testing.TB, name string) *CA {
 	ca.key = newKey(t)
 	template := &x509.Certificate{
 		SerialNumber: serial(t), Subject: pkix.Name{CommonName: name}, IsCA: true, BasicConstraintsValid: true,
-		NotBefore: time.Now().Add(-24 * time.Hour), NotAfter: time.Now().Add(24 * time.Hour), KeyUsage: x509.KeyUsageCertSign,
+		NotBefore: time.Now().Add(-24 * time.Hour), NotAfter: time.Now().Add(24 * time.Hour), KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageCRLSign,
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, &ca.key.PublicKey, ca.key)
 	if err != nil {
@@ -72,6 +72,32 @@ func (ca *CA) Issue(name string, notAfter time.Time) (certFile, keyFile string) 
 	writePEM(ca.t, certFile, "CERTIFICATE", der)
 	writePEM(ca.t, keyFile, "PRIVATE KEY", pkcs8)
 	return certFile, keyFile
+}
+
+// Revoke writes a list of revoked certificates, those of the files, that is valid until
+// nextUpdate, and returns its name: the same each time.
+func (ca *CA) Revoke(nextUpdate time.Time, certFiles ...string) string {
+	ca.t.Helper()
+	list := &x509.RevocationList{Number: serial(ca.t), ThisUpdate: time.Now().Add(-48 * time.Hour), NextUpdate: nextUpdate}
+	for _, file := range certFiles {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			ca.t.Fatal(err)
+		}
+		block, _ := pem.Decode(text)
+		cert, err := x509.ParseCertificate(block.Bytes)
+		if err != nil {
+			ca.t.Fatal(err)
+		}
+		list.RevokedCertificateEntries = append(list.RevokedCertificateEntries, x509.RevocationListEntry{SerialNumber: cert.SerialNumber, RevocationTime: time.Now().Add(-time.Hour)})
+	}
+	der, err := x509.CreateRevocationList(rand.Reader, list, ca.cert, ca.key)
+	if err != nil {
+		ca.t.Fatal(err)
+	}
+	file := filepath.Join(ca.dir, "revocations.crl")
+	writePEM(ca.t, file, "X509 CRL", der)
+	return file
 }
 
 func newKey(t testing.TB) *ecdsa.PrivateKey {

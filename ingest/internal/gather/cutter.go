@@ -58,7 +58,12 @@ func (c *Cutter) Room() []byte {
 		c.buf = make([]byte, firstRead)
 	default:
 		limit := max(c.maxMessage+2*headRoom, largeRead)
-		size := max(min(2*len(c.buf), limit), len(c.buf)+headRoom)
+		// In steps of four, the last of which is not a small one, so that all buffers of a
+		// growing message take less than twice the longest.
+		size := 4 * len(c.buf)
+		if size > limit/2 {
+			size = max(limit, len(c.buf)+headRoom)
+		}
 		larger := make([]byte, size)
 		copy(larger, c.buf[:c.end])
 		c.buf = larger

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"io"
 	"net/http"
-	"slices"
 	"strings"
 )
 
@@ -107,7 +106,13 @@ func (r *Request) read(dst *[]byte, src io.Reader, limit int64, what string) err
 	defer func() { *dst = b }()
 	for {
 		if len(b) == cap(b) {
-			b = slices.Grow(b, max(32<<10, min(len(b), 8<<20)))
+			// In steps of four and not beyond the limit, so that all buffers of a growing body
+			// take less than twice the longest.
+			size := max(int64(4*cap(b)), 32<<10)
+			if size > (limit+1)/2 {
+				size = max(limit+1, int64(cap(b))+1)
+			}
+			b = append(make([]byte, 0, size), b...)
 		}
 		room := b[len(b):min(int64(cap(b)), limit+1)]
 		n, err := src.Read(room)
