@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/url"
 	"slices"
@@ -48,6 +49,8 @@ type Options struct {
 	Connections int
 	// DNSCache is how long addresses are remembered. Default: 300 s.
 	DNSCache time.Duration
+	// Resolver looks up names. Default: the system's.
+	Resolver *net.Resolver
 	// Timeout is how long an answer may take to begin, and then to send its next byte.
 	// Default: 60 s.
 	Timeout time.Duration
@@ -108,6 +111,9 @@ func New(opts Options) (*Source, error) {
 	}
 	if opts.TLS == nil {
 		opts.TLS = &tls.Config{MinVersion: tls.VersionTLS12}
+	}
+	if opts.Resolver == nil {
+		opts.Resolver = net.DefaultResolver
 	}
 	if opts.Now == nil {
 		opts.Now = time.Now

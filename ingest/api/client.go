@@ -37,7 +37,7 @@ func newClient(o *Options) *http.Client {
 			return nil
 		}
 	}
-	names := &nameCache{keep: o.DNSCache, now: o.Now, lookup: net.DefaultResolver.LookupNetIP}
+	names := &nameCache{keep: o.DNSCache, now: o.Now, lookup: o.Resolver.LookupNetIP}
 	t := &http.Transport{
 		DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
 			return names.dial(ctx, d, network, address)
@@ -61,12 +61,26 @@ func newClient(o *Options) *http.Client {
 }
 
 func isPrivate(a netip.Addr) bool {
-	return a.IsLoopback() || a.IsPrivate() || a.IsLinkLocalUnicast() || a.IsLinkLocalMulticast() || a.IsMulticast() || a.IsUnspecified() ||
-		sharedSpace.Contains(a)
+	if a.IsLoopback() || a.IsPrivate() || a.IsLinkLocalUnicast() || a.IsLinkLocalMulticast() || a.IsMulticast() || a.IsUnspecified() {
+		return true
+	}
+	return slices.ContainsFunc(noServers, func(p netip.Prefix) bool { return p.Contains(a) })
 }
 
-// sharedSpace is for carriers, not for servers (RFC 6598).
-var sharedSpace = netip.MustParsePrefix("100.64.0.0/10")
+// noServers are further networks in which no public server stands, or which stand for IPv4
+// addresses of any kind (IANA special-purpose address registries, RFC 6890).
+var noServers = []netip.Prefix{
+	netip.MustParsePrefix("0.0.0.0/8"),
+	netip.MustParsePrefix("100.64.0.0/10"), // shared by carriers, RFC 6598
+	netip.MustParsePrefix("192.0.0.0/24"),
+	netip.MustParsePrefix("198.18.0.0/15"), // benchmarks, RFC 2544
+	netip.MustParsePrefix("240.0.0.0/4"),
+	netip.MustParsePrefix("::/96"),        // IPv4-compatible, RFC 4291
+	netip.MustParsePrefix("64:ff9b::/96"), // to IPv4, RFC 6052
+	netip.MustParsePrefix("64:ff9b:1::/48"),
+	netip.MustParsePrefix("2002::/16"), // 6to4, RFC 3056
+	netip.MustParsePrefix("fec0::/10"), // site-local, RFC 3879
+}
 
 // nameCache remembers addresses, and drops those that cannot be connected to.
 type nameCache struct {

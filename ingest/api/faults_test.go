@@ -18,6 +18,7 @@ import (
 	"github.com/penstock-dev/penstock/errcat"
 	"github.com/penstock-dev/penstock/ingest"
 	"github.com/penstock-dev/penstock/ingest/api"
+	"github.com/penstock-dev/penstock/internal/faulttest"
 	"github.com/penstock-dev/penstock/ratelimit"
 )
 
@@ -43,7 +44,11 @@ func (c *collected) until(src *api.Source, n int) {
 
 // Each way in which a page can fail, at each page: nothing is lost, and no page comes twice
 // that was stored.
-func TestPageFails(t *testing.T) {
+func TestF43PageFails(t *testing.T) {
+	var runs atomic.Int64
+	faulttest.Figures(t, "F43 pages", "page 1 to 4 fails once, in ten ways: 500, 429, 401, bad JSON, HTML, empty, cut off, too deep, no response", "0 lost; no page that was stored comes twice", func() string {
+		return fmt.Sprintf("%d runs of 10 events, each came once", runs.Load())
+	})
 	faults := map[string]func(w http.ResponseWriter, r *http.Request){
 		"500": func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusInternalServerError) },
 		"429": func(w http.ResponseWriter, _ *http.Request) {
@@ -87,6 +92,10 @@ func TestPageFails(t *testing.T) {
 				c := &collected{t: t, got: map[string]int{}}
 				src := p.source(o)
 				c.until(src, 10)
+				if _, twice := c.has(); twice {
+					t.Error("an event came twice")
+				}
+				runs.Add(1)
 				if s := src.Stats()[0]; s.Failures == 0 && name != "no response" { // that one HTTP asks again by itself
 					t.Errorf("no failure was counted: %+v", s)
 				}
@@ -130,7 +139,11 @@ func TestStopped(t *testing.T) {
 	}
 }
 
-func TestEndlessPaging(t *testing.T) {
+func TestF43EndlessPaging(t *testing.T) {
+	asked := map[bool]int{}
+	faulttest.Figures(t, "F43 endless paging", "empty pages with a next link: the same one, and always another; MaxPages 20", "endless paging stops at the limit and is reported", func() string {
+		return fmt.Sprintf("%d requests where the link repeats, %d where it does not; both reported", asked[true], asked[false])
+	})
 	for _, repeats := range []bool{true, false} {
 		n := 0
 		p := newProduct(t, servers["atlassian.audit"].handler)
@@ -147,60 +160,10 @@ func TestEndlessPaging(t *testing.T) {
 		o.MaxPages = 20
 		c := &collected{t: t, got: map[string]int{}}
 		err := c.collect(context.Background(), p.source(o))
+		asked[repeats] = n
 		if err == nil || n > 25 {
 			t.Errorf("repeats %v: %d requests, %v", repeats, n, err)
 		}
-	}
-}
-
-// No redirect and no link leads away, and no name to an address of the inside.
-func TestBait(t *testing.T) {
-	var baited atomic.Int64
-	bait := httptest.NewTLSServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-		baited.Add(1)
-		t.Errorf("the bait was asked: %s %v", r.URL, r.Header)
-	}))
-	defer bait.Close()
-	for name, serve := range map[string]func(w http.ResponseWriter, r *http.Request){
-		"redirect": func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, bait.URL, http.StatusFound) },
-		"redirect scheme": func(w http.ResponseWriter, r *http.Request) {
-			http.Redirect(w, r, "file:///etc/passwd", http.StatusFound)
-		},
-		"redirect loop": func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, r.URL.String(), http.StatusFound) },
-		"link": func(w http.ResponseWriter, _ *http.Request) {
-			w.Header().Set("Link", "<"+bait.URL+`/next>; rel="next"`)
-			io.WriteString(w, `[{"uuid":"1"}]`)
-		},
-		"link scheme": func(w http.ResponseWriter, r *http.Request) {
-			w.Header().Set("Link", "<http://"+r.Host+`/next>; rel="next"`)
-			io.WriteString(w, `[{"uuid":"1"}]`)
-		},
-	} {
-		p := newProduct(t, servers["okta.system"].handler)
-		n := 0
-		p.before = func(w http.ResponseWriter, r *http.Request) bool {
-			n++
-			serve(w, r)
-			return true
-		}
-		c := &collected{t: t, got: map[string]int{}}
-		if err := c.collect(context.Background(), p.source(p.options("okta.system"))); err == nil || strings.Contains(err.Error(), "the secret") {
-			t.Errorf("%s: %v", name, err)
-		}
-		if n > 40 {
-			t.Errorf("%s: %d requests", name, n)
-		}
-	}
-	p := newProduct(t, servers["okta.system"].handler)
-	o := p.options("okta.system")
-	o.AllowPrivate = false
-	c := &collected{t: t, got: map[string]int{}}
-	err := c.collect(context.Background(), p.source(o))
-	if errcat.Of(err) != errcat.AccessDenied || len(p.requests) > 0 {
-		t.Errorf("a loopback address: %v, %d requests", err, len(p.requests))
-	}
-	if baited.Load() > 0 {
-		t.Errorf("the bait was asked %d times", baited.Load())
 	}
 }
 

@@ -36,7 +36,7 @@ const (
 // child runs the part of a child process, if this is one.
 func child() bool {
 	run := map[string]func() error{
-		"tail": childTail, "hold": childHold, "backlog": childBacklog, "deliver": childDeliver, "peers": childPeers,
+		"tail": childTail, "hold": childHold, "backlog": childBacklog, "deliver": childDeliver, "peers": childPeers, "collect": childCollect,
 	}[os.Getenv(envChild)]
 	if run == nil {
 		return false
