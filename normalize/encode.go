@@ -242,8 +242,13 @@ func (e *Encoder) appendShape(dst []byte, sh *shape, values []parse.Value) []byt
 		f := &sh.fields[i]
 		v := &values[f.at]
 		size := int(f.size)
-		if n+size+v.Len()+maxNumber+2*scan.Slack > len(out) {
-			out = slices.Grow(out[:n], size+v.Len()+maxNumber+2*scan.Slack)
+		text := v.JSON() // an escaped text is longer than Len
+		known := text != nil
+		if !known {
+			text = v.Bytes()
+		}
+		if n+size+len(text)+maxNumber+2*scan.Slack > len(out) {
+			out = slices.Grow(out[:n], size+len(text)+maxNumber+2*scan.Slack)
 			out = out[:cap(out)]
 			to = unsafe.Pointer(unsafe.SliceData(out))
 		}
@@ -256,8 +261,13 @@ func (e *Encoder) appendShape(dst []byte, sh *shape, values []parse.Value) []byt
 		}
 		from = unsafe.Add(from, f.size)
 		n += int(f.size)
-		text := v.Bytes()
 		switch kind := v.Kind(); {
+		case known && !f.array:
+			*(*byte)(unsafe.Add(to, n)) = '"'
+			scan.Copy(out[n+1:], text)
+			n += len(text) + 2
+			*(*byte)(unsafe.Add(to, n-1)) = '"'
+			continue
 		case kind == parse.KindString && !f.array:
 			*(*byte)(unsafe.Add(to, n)) = '"'
 			if scan.CopyJSON(out[n+1:], text) {
@@ -557,7 +567,11 @@ func (e *Encoder) appendValue(dst []byte, v *parse.Value, array bool) []byte {
 		dst = append(dst, '[')
 	}
 	if kind == parse.KindString {
-		dst = e.appendString(dst, v.Bytes())
+		if text := v.JSON(); text != nil {
+			dst = append(append(append(dst, '"'), text...), '"')
+		} else {
+			dst = e.appendString(dst, v.Bytes())
+		}
 	} else if kind == parse.KindIP {
 		dst = append(dst, '"')
 		dst = append(dst, v.Bytes()...)

@@ -112,14 +112,14 @@ func (f *Frame) Set(slot int, v Value) {
 	f.used[slot>>6] |= 1 << (slot & 63)
 }
 
-// SetText is Set of the text b[from:to], behind which b must go on.
-func (f *Frame) SetText(slot int, b []byte, from, to int) {
+// SetText is Set of the text b[from:to], behind which b must go on, with the given flags.
+func (f *Frame) SetText(slot int, b []byte, from, to int, flags Flags) {
 	if uint(from) > uint(to) || to >= len(b) { // a pointer behind the last byte is no pointer into b
 		panic("parse: the text is out of range")
 	}
 	v := &f.Slots[slot]
 	v.ptr, v.len, v.num = unsafe.Add(unsafe.Pointer(unsafe.SliceData(b)), from), to-from, 0
-	v.kind, v.flags = KindString, 0
+	v.kind, v.flags = KindString, flags
 	f.used[slot>>6] |= 1 << (slot & 63)
 }
 

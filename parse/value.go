@@ -57,6 +57,10 @@ const (
 	// use it to write such a value once.
 	Constant
 	grown // a list made by Record.Append
+	// Clean: the text is UTF-8 and nothing in it needs an escape in JSON, so that it need
+	// not be looked at again.
+	Clean
+	encoded // the text was made by EncodedValue
 )
 
 // Value is one field's value. It does not own its text: text lies in the raw
@@ -78,6 +82,25 @@ func StringValue(s string) Value {
 // BytesValue returns a text value that aliases b.
 func BytesValue(b []byte) Value {
 	return Value{ptr: unsafe.Pointer(unsafe.SliceData(b)), len: len(b), kind: KindString}
+}
+
+// EncodedValue returns the text b[:n], behind which b holds the same text as it stands in a
+// JSON string: the shortest escapes and no others than it needs, valid UTF-8, no quotes
+// around it. It aliases b.
+func EncodedValue(b []byte, n int) Value {
+	return Value{ptr: unsafe.Pointer(unsafe.SliceData(b)), len: len(b[:n]), num: uint64(len(b) - n), kind: KindString, flags: encoded}
+}
+
+// JSON is the text of a string as it stands between the quotes of a JSON string if that
+// is known already, else nil. The caller must not change it.
+func (v *Value) JSON() []byte {
+	switch {
+	case v.kind != KindString || v.flags&(Clean|encoded) == 0:
+		return nil
+	case v.flags&encoded != 0:
+		return unsafe.Slice((*byte)(unsafe.Add(v.ptr, v.len)), int(v.num))
+	}
+	return unsafe.Slice((*byte)(v.ptr), v.len)
 }
 
 // RawValue returns a value of kind k whose text aliases b: KindObject and KindArray
@@ -340,6 +363,9 @@ func (v Value) CloneInto(text *arena.Bytes, lists *arena.Slices[Value]) Value {
 		}
 		return ListValue(to)
 	case v.ptr != nil:
+		if v.flags&encoded != 0 {
+			v.num, v.flags = 0, v.flags&^encoded
+		}
 		v.ptr = unsafe.Pointer(unsafe.SliceData(text.Copy(v.Bytes())))
 	}
 	return v

@@ -112,3 +112,22 @@ func TestIPValue(t *testing.T) {
 		}
 	}
 }
+
+func TestEncodedValue(t *testing.T) {
+	v := parse.EncodedValue([]byte("a\nba\\nb"), 3)
+	if v.Str() != "a\nb" || string(v.JSON()) != `a\nb` || v.Kind() != parse.KindString {
+		t.Errorf("%q, JSON %q", v.Str(), v.JSON())
+	}
+	var text arena.Bytes
+	var lists arena.Slices[parse.Value]
+	c := v.CloneInto(&text, &lists)
+	if !c.Equal(v) || c.JSON() != nil {
+		t.Errorf("the copy is %q, JSON %q", c.Str(), c.JSON())
+	}
+	if v := parse.StringValue("a").WithFlags(parse.Clean); string(v.JSON()) != "a" {
+		t.Errorf("clean: %q", v.JSON())
+	}
+	if v := parse.StringValue("a\n"); v.JSON() != nil {
+		t.Errorf("not known: %q", v.JSON())
+	}
+}

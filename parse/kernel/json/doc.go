@@ -22,6 +22,9 @@
 // digits. Objects and arrays that are kept are JSON text that is valid by itself: on one
 // line, without equal keys, valid UTF-8. Text that is so already is not copied.
 //
+// Where the JSON text of a string is the one that it would be written with again, the value
+// has that too (parse.Value.JSON).
+//
 // # Limits
 //
 // Options.MaxDepth (default 128, at most 1000), Options.MaxKeys (default 65536, nested
@@ -62,7 +65,8 @@
 //
 // Choices and their figures: comparing each key with the one that came next last time,
 // before looking for its end, took Read from 1520 to 1720 MB/s (with unwanted keys
-// remembered too; 1580 without); strings are scanned eight bytes at a time, since a scan
+// remembered too; 1580 without), and comparing it together with the comma before and the
+// quote behind it takes half of the instructions that are left; strings are scanned eight bytes at a time, since a scan
 // of 16 without branches was slower (1330: each token waits for the length of the one
 // before); loads without bounds checks would bring 4 %.
 package json

@@ -14,6 +14,7 @@ import (
 
 	"github.com/penstock-dev/penstock/errcat"
 	"github.com/penstock-dev/penstock/internal/arena"
+	"github.com/penstock-dev/penstock/internal/scan"
 	"github.com/penstock-dev/penstock/parse"
 )
 
@@ -95,6 +96,9 @@ func refEqual(v parse.Value, ref any) error {
 		}
 	case string:
 		if v.Kind() == parse.KindString && v.Str() == ref {
+			if text := v.JSON(); text != nil && `"`+string(text)+`"` != string(scan.AppendJSONString(nil, []byte(ref))) {
+				return fmt.Errorf("%q is kept as the JSON text %s", ref, text)
+			}
 			return nil
 		}
 		want = fmt.Sprintf("%q", ref)

@@ -38,6 +38,50 @@ type place struct {
 	entry
 	seen uint64 // the visit in which its key came last
 	next *place // the key that followed last time
+	text member
+}
+
+// member is `,"name":"`: a comma, a key and the beginning of a text, as entry has the key
+// alone. It is made when the value of the key was a text, of which slot tells what becomes.
+type member struct {
+	first, mask, second, last uint64
+
+	need   int // never where there is none
+	length int
+}
+
+// noText is the member of a key whose value was no text so far.
+var noText = member{need: never}
+
+// setMember makes the member of p, which has a plain key.
+func (p *place) setMember() {
+	n := p.length + 2
+	at := func(i int) uint64 {
+		switch {
+		case i == 0:
+			return ','
+		case i == n-1:
+			return '"'
+		}
+		return uint64(p.quoted[i-1])
+	}
+	m := member{mask: ^uint64(0), need: max(n, 8), length: n}
+	for i := range min(n, 8) {
+		m.first |= at(i) << (8 * i)
+	}
+	if n < 8 {
+		m.mask = 1<<(8*n) - 1
+	} else {
+		for i := range 8 {
+			m.last |= at(n-8+i) << (8 * i)
+		}
+	}
+	if n > 16 {
+		for i := range 8 {
+			m.second |= at(8+i) << (8 * i)
+		}
+	}
+	p.text = m
 }
 
 const (
@@ -55,11 +99,12 @@ func (t *Tree) Reader() *Reader {
 	r.maxDepth, r.maxKeys, r.repair = t.options.MaxDepth, t.options.MaxKeys, t.options.RepairUTF8
 	for i, n := range t.nodes {
 		o := &r.order[i]
+		o.start.text = noText
 		o.places = make([]place, len(n.entries)+places)
 		unwanted := entry{need: never, slot: -1, list: -1, id: -1}
 		for j := range o.places {
 			p := &o.places[j]
-			p.entry = unwanted
+			p.entry, p.text = unwanted, noText
 			if j < len(n.entries) {
 				p.entry = n.entries[j]
 			}
@@ -219,6 +264,9 @@ func (r *Reader) object(data []byte, i int, n *node, depth int) int {
 		if e.id < 0 {
 			if !rest {
 				r.unmapped = true
+				if e.need != never && e.text.need == never && i < len(data) && data[i] == '"' {
+					e.setMember()
+				}
 				i, _ = r.skip(data, i, depth, false)
 				goto after
 			}
@@ -232,25 +280,12 @@ func (r *Reader) object(data []byte, i int, n *node, depth int) int {
 			e.seen = visit
 		}
 		if e.plain && i < len(data) && data[i] == '"' {
-			// scanner.str by hand: a call here costs 5 % of the whole.
-			from, saw = i+1, 0
-			for i = from; i <= len(data)-8; i += 8 {
-				if m := unusual(scan.Load64(data, i)); m != 0 {
-					i += bits.TrailingZeros64(m) >> 3
-					break
-				}
+			if e.need != never && e.text.need == never {
+				e.setMember()
 			}
-			if i >= len(data) || data[i] != '"' {
-				if i, saw = r.strSlow(data, i); i < 0 {
-					return -1
-				}
+			if i = r.text(data, i+1, int(e.slot)); i < 0 {
+				return -1
 			}
-			if saw == 0 {
-				r.f.SetText(int(e.slot), data, from, i)
-			} else {
-				r.f.Set(int(e.slot), parse.BytesValue(r.unescape(data[from:i:i], saw)))
-			}
-			i++
 			goto after
 		}
 		if key == nil {
@@ -266,11 +301,20 @@ func (r *Reader) object(data []byte, i int, n *node, depth int) int {
 			return -1
 		}
 		if i < len(data) && data[i] == ',' {
+			if prev.next.text.need != never {
+				if i, prev = r.texts(data, i, prev, visit); i < 0 {
+					return -1
+				}
+				if i >= len(data) || data[i] != ',' {
+					goto behind
+				}
+			}
 			if i++; i < len(data) && data[i] <= ' ' {
 				i, _ = space(data, i)
 			}
 			continue
 		}
+	behind:
 		if i < len(data) && data[i] <= ' ' {
 			i, _ = space(data, i)
 		}
@@ -291,6 +335,60 @@ closed:
 		r.set.close()
 	}
 	return i + 1
+}
+
+// texts reads members as long as they are the ones that came last time, in their order
+// and with texts as values, without white space. i is the index of the comma before them, prev the
+// place of the key before that; it returns those of the first member that is another.
+//
+// Nearly all of most events is read here, so that it looks at each byte once.
+func (r *Reader) texts(data []byte, i int, prev *place, visit uint64) (int, *place) {
+	for {
+		e := prev.next
+		m := &e.text
+		n := m.length
+		if len(data)-i < m.need || (scan.Load64(data, i)^m.first)&m.mask != 0 ||
+			n > 8 && (scan.Load64(data, i+n-8) != m.last ||
+				n > 16 && (scan.Load64(data, i+8) != m.second ||
+					n > 24 && string(data[i+16:i+n-8]) != string(e.quoted[15:n-9]))) {
+			return i, prev
+		}
+		if e.seen == visit || r.keys >= r.maxKeys {
+			return i, prev // what comes twice, or too much
+		}
+		if e.id >= 0 {
+			e.seen = visit
+		} else if r.rest {
+			return i, prev
+		} else {
+			r.unmapped = true
+		}
+		r.keys++
+		prev = e
+		i += n
+		if i = r.text(data, i, int(e.slot)); i < 0 {
+			return -1, prev
+		}
+	}
+}
+
+// text reads the text from behind its opening quote on into slot, unless that is negative. It
+// returns the index behind the closing quote.
+func (r *Reader) text(data []byte, from, slot int) int {
+	i := from
+	for ; i <= len(data)-8; i += 8 {
+		if m := unusual(scan.Load64(data, i)); m != 0 {
+			i += bits.TrailingZeros64(m) >> 3
+			break
+		}
+	}
+	if i < len(data) && data[i] == '"' {
+		if slot >= 0 {
+			r.f.SetText(slot, data, from, i, parse.Clean)
+		}
+		return i + 1
+	}
+	return r.textSlow(data, from, i, slot)
 }
 
 // key reads the key at i and returns the index of its closing quote.
@@ -329,6 +427,7 @@ func (o *order) find(n *node, key []byte, saw uint8) *place {
 			room = make([]byte, 0, placeLen+11)
 		}
 		p.setText(room, key)
+		p.text = noText
 	}
 	return p
 }
@@ -375,10 +474,12 @@ func (r *Reader) value(data []byte, i int, e *entry, parent int32, key []byte, d
 			return -1
 		}
 		text := data[from:end:end]
-		if saw != 0 {
-			text = r.unescape(text, saw)
+		if saw == 0 {
+			v = parse.BytesValue(text).WithFlags(parse.Clean)
+		} else {
+			v = parse.BytesValue(r.unescape(text, saw))
 		}
-		v, i = parse.BytesValue(text), end+1
+		i = end + 1
 	case c == '{':
 		if e.obj != nil && e.slot < 0 {
 			return r.object(data, i+1, e.obj, depth+1)
