@@ -37,6 +37,7 @@ const (
 func child() bool {
 	run := map[string]func() error{
 		"tail": childTail, "hold": childHold, "backlog": childBacklog, "deliver": childDeliver, "peers": childPeers, "collect": childCollect,
+		"starved": childStarved,
 	}[os.Getenv(envChild)]
 	if run == nil {
 		return false

@@ -204,7 +204,7 @@ func TestF49(t *testing.T) {
 	s, r, err := runLines(t, newLines(t, cfg), src, o, Limits{}, context.Background())
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
-	record(t, "F49", "memory limit 64 MB, one processor (descriptors: see the sources)", "0 lost", func() string {
+	record(t, "F49", "memory limit 64 MB, one processor", "0 lost", func() string {
 		return fmt.Sprintf("%.0f records a second, %.1f MB from the system; %s", float64(s.Delivered)/s.Elapsed.Seconds(), float64(m.Sys-m.HeapReleased)/1e6, r)
 	})
 	if err != nil || len(r.Missing) > 0 {
