@@ -149,7 +149,8 @@ type Config[T any] struct {
 	// Default: never.
 	Quarantine Quarantine
 	// SwapTimeout is how long a sink that Swap replaces may take for what it is
-	// writing. Default: 1 s.
+	// writing, from the begin of that Write; but it gets 50 ms from the Swap in any
+	// case. Default: 1 s.
 	SwapTimeout time.Duration
 
 	// ShutdownTimeout is how long, after Run's context has ended, what was read may

@@ -39,6 +39,7 @@ type output[E any] struct {
 	mu       sync.Mutex // guards what follows
 	writer   *writer[E] // what writes the next batch
 	used     *writer[E] // what wrote the last one
+	writing  time.Time  // since when a batch is being written; zero: none is
 	ctx      context.Context
 	counts   SinkStats
 	lastErr  error
@@ -140,10 +141,7 @@ func (o *output[E]) deliver(c cargo[E], class int) {
 		o.answer(c.answerTo())
 	} else {
 		w := o.current()
-		o.mu.Lock()
-		o.counts.Batches++
-		o.mu.Unlock()
-		begun := time.Now()
+		begun := o.begins(w.async == nil)
 		if w.async != nil {
 			o.start(w, c, begun)
 		} else {
@@ -157,6 +155,18 @@ func (o *output[E]) deliver(c cargo[E], class int) {
 		o.core.feed.wake()
 	}
 	c.release()
+}
+
+// begins counts a batch and notes since when it is being written.
+func (o *output[E]) begins(blocks bool) time.Time {
+	now := time.Now()
+	o.mu.Lock()
+	o.counts.Batches++
+	if blocks {
+		o.writing = now
+	}
+	o.mu.Unlock()
+	return now
 }
 
 // write writes b, and again what a sink that was replaced meanwhile did not take.
@@ -250,7 +260,7 @@ func (o *output[E]) settle(w *writer[E], kept lostCargo[E], c cargo[E], n, bytes
 		o.counts.Rows += int64(n)
 		o.counts.Bytes += int64(bytes)
 		o.counts.InFlight -= int64(n)
-		o.lastErr = nil
+		o.lastErr, o.writing = nil, time.Time{}
 		o.mu.Unlock()
 		o.answer(kept.ack)
 		return
@@ -284,6 +294,7 @@ func (o *output[E]) settle(w *writer[E], kept lostCargo[E], c cargo[E], n, bytes
 	o.counts.DeadLettered += int64(buried)
 	o.counts.Bytes += int64(bytes)
 	o.counts.InFlight -= int64(n)
+	o.writing = time.Time{}
 	o.mu.Unlock()
 	o.note(err, gone)
 	o.answer(kept.ack)

@@ -152,7 +152,7 @@ func (p *Pipeline[T]) Parts() Parts[T] {
 // Outputs are told apart by their names. One that parts does not have gets nothing
 // more; what it has is still written, by the end of Run at the latest. One whose Sink is another one
 // keeps its queue: the new sink goes on where the old one stood. A Write that is under
-// way has Config.SwapTimeout to end; then its context ends, and what the old sink did
+// way has until Config.SwapTimeout after its begin, and 50 ms at least, to end; then its context ends, and what the old sink did
 // not take for good is written by the new one. A sink is not closed: the host does
 // that, when it has not seen a call for as long. A sink made of a function cannot be
 // compared and counts as another one, which costs nothing.

@@ -115,8 +115,13 @@ func (o *output[E]) current() *writer[E] {
 	return w
 }
 
+// leastGrace is what a Write gets at least from the moment in which its sink is replaced,
+// however long it has been under way. It bounds what a reload adds to the time for which a
+// hanging sink holds its sources back.
+const leastGrace = 50 * time.Millisecond
+
 // replace exchanges the sink. What is in the queue goes to the new one; the batch that
-// the old one is writing too, if it has not been written after grace.
+// the old one is writing too, if it has not been written grace after its begin.
 func (o *output[E]) replace(w *writer[E], grace time.Duration) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -126,6 +131,9 @@ func (o *output[E]) replace(w *writer[E], grace time.Duration) {
 		return // not begun
 	}
 	w.ctx, w.cancel = context.WithCancelCause(o.ctx)
+	if !o.writing.IsZero() {
+		grace = min(grace, max(grace-time.Since(o.writing), leastGrace))
+	}
 	// The timer holds nothing but the old sink's context.
 	time.AfterFunc(grace, func() { old.cancel(errReplaced) })
 }
