@@ -186,6 +186,13 @@ func (f *feed) giveBack(class uint8) {
 	f.ready.Signal()
 }
 
+// behind reports whether the workers have fallen behind.
+func (f *feed) behind() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.queued() >= runAhead*f.most
+}
+
 // add makes n more batches for each class.
 func (f *feed) add(n int) {
 	f.mu.Lock()

@@ -3,6 +3,7 @@ package ingest
 import (
 	"context"
 	"errors"
+	"runtime"
 	"sync/atomic"
 	"time"
 
@@ -223,10 +224,16 @@ func (e *Emit) Send(c *Chunk) error {
 	if e.replay && c != nil {
 		unwrap(c)
 	}
+	var err error
 	if e.track != nil {
-		return e.track.send(e, c)
+		err = e.track.send(e, c)
+	} else {
+		err = e.core.send(e.src, c)
 	}
-	return e.core.send(e.src, c)
+	if err == nil && e.core.feed.behind() {
+		runtime.Gosched()
+	}
+	return err
 }
 
 // Through returns an Emit for a source that stands inside of another one: what the inner

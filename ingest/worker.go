@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"runtime"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -245,6 +246,9 @@ func (w *worker[T]) chunk(s *slot[T], c *Chunk) bool {
 	w.tally.reset()
 	w.slot, w.events = nil, nil
 	w.p.order(s, c)
+	if w.set.behind() {
+		runtime.Gosched()
+	}
 	return true
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
@@ -14,6 +15,7 @@ import (
 	"time"
 
 	"github.com/penstock-dev/penstock/batch"
+	"github.com/penstock-dev/penstock/batch/spool"
 	"github.com/penstock-dev/penstock/errcat"
 	"github.com/penstock-dev/penstock/ingest"
 	"github.com/penstock-dev/penstock/parse"
@@ -295,37 +297,67 @@ func TestF22(t *testing.T) {
 }
 
 // One of three sinks refuses everything for a while: the others get all of it at once;
-// the dead one loses exactly what is counted as dropped, or nothing where it has the room.
+// the dead one loses exactly what is counted as dropped, or nothing where it has a queue on
+// disk.
 func TestF23(t *testing.T) {
 	quiet(t)
 	dead := time.Duration(Pick(2, 300)) * time.Second
 	for _, drop := range []bool{true, false} {
 		oracles := []*Oracle{NewOracle(3), NewOracle(3), NewOracle(3)}
 		src := &issuing{oracle: oracles[0], until: seconds(dead + time.Second), every: 2 * time.Millisecond}
-		cfg := rawLineConfig(src, oracles[0])
 		heal := time.Now().Add(dead)
-		cfg.Outputs = append(cfg.Outputs, ingest.Output[rawLine]{Name: "second", Sink: receive(oracles[1])},
-			ingest.Output[rawLine]{Name: "dead", BestEffort: true, Drop: drop, Retry: batch.RetryOptions{MaxDelay: 200 * time.Millisecond},
-				Sink: batch.SinkFunc[rawLine](func(_ context.Context, b *batch.Batch[rawLine]) error {
-					if time.Now().Before(heal) {
-						return errcat.TransientNetwork
-					}
-					oracles[2].ReceiveAll(b.Lines)
-					return nil
-				})})
-		if !drop {
-			cfg.Outputs[2].QueueBatches, cfg.Outputs[2].QueueBytes = 1<<16, 1<<30
+		var pauses []interval
+		src.held = func(from, to time.Time) {
+			if to.Sub(from) > 5*time.Millisecond && to.Before(heal) {
+				pauses = append(pauses, interval{from, to})
+			}
 		}
+		cfg := rawLineConfig(src, oracles[0])
+		var last batch.Sink[rawLine] = batch.LinesFunc[rawLine](func(_ context.Context, lines []byte, _ int) error {
+			if time.Now().Before(heal) {
+				return errcat.TransientNetwork
+			}
+			oracles[2].ReceiveAll(lines)
+			return nil
+		})
+		out := ingest.Output[rawLine]{Name: "dead", BestEffort: true, Drop: true, Retry: batch.RetryOptions{MaxDelay: 200 * time.Millisecond}}
+		var queue *spool.Sink[rawLine]
+		if !drop {
+			var err error
+			if queue, err = spool.NewSink(last, spool.Options{Dir: filepath.Join(t.TempDir(), "spool"), MaxBytes: 4 << 30, Sync: spool.SyncInterval, Retry: out.Retry}); err != nil {
+				t.Fatal(err)
+			}
+			last, out.Drop = queue, false
+		}
+		out.Sink = last
+		cfg.Outputs = append(cfg.Outputs, ingest.Output[rawLine]{Name: "second", Sink: receive(oracles[1])}, out)
 		p := newLines(t, cfg)
 		var atHeal ingest.Stats
-		time.AfterFunc(dead-100*time.Millisecond, func() { atHeal = p.Stats() })
+		looked := make(chan struct{})
+		time.AfterFunc(dead-100*time.Millisecond, func() { atHeal = p.Stats(); close(looked) })
+		machine := watchStalls()
 		s, r, err := runLines(t, p, src, oracles[0], Limits{}, context.Background())
 		if err != nil {
 			t.Error(err)
 		}
-		record(t, "F23", fmt.Sprintf("one of three sinks refuses for %s, drop %t", dead, drop), "the others keep ≥ 95 % of their rate; 0 lost, or exactly the counted drops", func() string {
-			return fmt.Sprintf("before it healed the others had %d and %d of %d rows; the dead one has %d, dropped %d; %s", atHeal.Sinks[0].Rows, atHeal.Sinks[1].Rows,
-				atHeal.Received, len(oracles[2].delivered), s.Sinks[2].Dropped, r)
+		machine.end()
+		<-looked
+		held := time.Duration(0)
+		for _, x := range pauses {
+			held += machine.rest(x.from, x.to)
+		}
+		inQueue := int64(0)
+		if queue != nil {
+			inQueue = int64(queue.Stats().Entries)
+			ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+			if err := errors.Join(queue.Drain(ctx), queue.Close()); err != nil {
+				t.Errorf("the queue of the dead sink: %v, %+v", err, queue.Stats())
+			}
+			cancel()
+		}
+		record(t, "F23", fmt.Sprintf("one of three sinks refuses for %s, drop %t", dead, drop), "the others keep ≥ 95 % of the rate; 0 lost with a queue on disk, or exactly the counted drops", func() string {
+			return fmt.Sprintf("before it healed the others had %d and %d of %d rows, the source was held back for %.1f %% of the time; the dead one has %d, of which %d were in its queue at the end, dropped %d; %s",
+				atHeal.Sinks[0].Rows, atHeal.Sinks[1].Rows, atHeal.Received, 100*held.Seconds()/dead.Seconds(), len(oracles[2].delivered), inQueue, s.Sinks[2].Dropped, r)
 		})
 		if len(oracles[1].delivered) != r.Issued || len(r.Missing) > 0 {
 			t.Errorf("the healthy sinks have %d and %d of %d", r.Delivered, len(oracles[1].delivered), r.Issued)
@@ -333,8 +365,8 @@ func TestF23(t *testing.T) {
 		if got := len(oracles[2].delivered) + int(s.Sinks[2].Dropped); got != r.Issued || (s.Sinks[2].Dropped > 0) != drop {
 			t.Errorf("drop %t: the dead sink has %d and dropped %d of %d", drop, len(oracles[2].delivered), s.Sinks[2].Dropped, r.Issued)
 		}
-		if atHeal.Sinks[0].Rows < atHeal.Received*95/100 || atHeal.Sinks[1].Rows < atHeal.Received*95/100 {
-			t.Errorf("drop %t: while one was dead the others had %d and %d of %d", drop, atHeal.Sinks[0].Rows, atHeal.Sinks[1].Rows, atHeal.Received)
+		if atHeal.Sinks[0].Rows < atHeal.Received*95/100 || atHeal.Sinks[1].Rows < atHeal.Received*95/100 || held > dead/20 {
+			t.Errorf("drop %t: while one was dead the others had %d and %d of %d, and the source was held back for %s", drop, atHeal.Sinks[0].Rows, atHeal.Sinks[1].Rows, atHeal.Received, held)
 		}
 	}
 }
