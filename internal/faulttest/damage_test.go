@@ -45,8 +45,8 @@ func (o *Oracle) copyOf() *Oracle {
 	defer o.mu.Unlock()
 	c := NewOracle(o.seed)
 	c.issued = o.issued
-	for id := range o.accepted {
-		c.accepted[id] = true
+	for id, f := range o.fates {
+		c.fate(uint64(id)).accepted = f.accepted
 	}
 	return c
 }
@@ -200,7 +200,7 @@ func TestF6DamagedState(t *testing.T) {
 	disk := files(t, m, stateDir)
 	pending := r.o.copyOf()
 	for id := uint64(1); id <= 60; id++ {
-		delete(pending.accepted, id) // delivered before
+		pending.fate(id).accepted = false // delivered before
 	}
 	segments := segmentsOf(disk)
 	middle := segments[len(segments)/2]

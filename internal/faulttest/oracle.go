@@ -6,10 +6,10 @@ import (
 	"fmt"
 	"hash/crc32"
 	"math/rand/v2"
-	"slices"
 	"strconv"
 	"sync"
 	"testing"
+	"unsafe"
 )
 
 // Record is one record that the oracle has issued.
@@ -25,18 +25,38 @@ type Oracle struct {
 	seed uint64
 	size int
 
-	mu        sync.Mutex
-	issued    uint64 // ids are 1 to issued
-	accepted  map[uint64]bool
-	delivered map[uint64]int
-	dead      map[uint64]bool
-	damaged   int
-	strange   int // well-formed, but never issued
+	mu      sync.Mutex
+	issued  uint64 // ids are 1 to issued
+	fates   []fate // by id
+	damaged int
+	strange int // well-formed, but never issued
+}
+
+// fate is what became of one record. It is small, since tests judge the memory of runs
+// with millions of them.
+type fate struct {
+	accepted, dead bool
+	delivered      uint16
+}
+
+// fate returns that of a record. The caller holds the lock.
+func (o *Oracle) fate(id uint64) *fate {
+	for uint64(len(o.fates)) <= id {
+		o.fates = append(o.fates, fate{})
+	}
+	return &o.fates[id]
+}
+
+// bytes is the memory that the oracle holds.
+func (o *Oracle) bytes() int64 {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return int64(cap(o.fates)) * int64(unsafe.Sizeof(fate{}))
 }
 
 // NewOracle returns an oracle whose payloads follow from seed and id.
 func NewOracle(seed uint64) *Oracle {
-	return &Oracle{seed: seed, size: 300, accepted: map[uint64]bool{}, delivered: map[uint64]int{}, dead: map[uint64]bool{}}
+	return &Oracle{seed: seed, size: 300}
 }
 
 // Size sets about how long lines are, in bytes. Default: 300.
@@ -101,7 +121,7 @@ func (o *Oracle) Accept(ids ...uint64) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	for _, id := range ids {
-		o.accepted[id] = true
+		o.fate(id).accepted = true
 	}
 }
 
@@ -116,7 +136,7 @@ func (o *Oracle) Receive(line []byte) {
 	case id == 0 || id > o.issued && o.issued > 0:
 		o.strange++
 	default:
-		o.delivered[id]++
+		o.fate(id).delivered++
 	}
 }
 
@@ -136,7 +156,7 @@ func (o *Oracle) Bury(line []byte) {
 		o.damaged++
 		return
 	}
-	o.dead[id] = true
+	o.fate(id).dead = true
 }
 
 // Report is what the oracle knows.
@@ -157,21 +177,27 @@ type Report struct {
 func (o *Oracle) Report() Report {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	r := Report{Issued: int(o.issued), Accepted: len(o.accepted), Delivered: len(o.delivered), Dead: len(o.dead), Damaged: o.damaged, Strange: o.strange}
-	for _, n := range o.delivered {
-		r.Duplicates += n - 1
-	}
-	for id := range o.accepted {
-		if o.delivered[id] == 0 && !o.dead[id] {
-			r.Lost = append(r.Lost, id)
+	r := Report{Issued: int(o.issued), Damaged: o.damaged, Strange: o.strange}
+	for id := uint64(1); id <= o.issued || id < uint64(len(o.fates)); id++ {
+		f := o.fate(id)
+		if f.accepted {
+			r.Accepted++
+		}
+		if f.dead {
+			r.Dead++
+		}
+		if f.delivered > 0 {
+			r.Delivered++
+			r.Duplicates += int(f.delivered) - 1
+		} else if !f.dead {
+			if f.accepted {
+				r.Lost = append(r.Lost, id)
+			}
+			if id <= o.issued {
+				r.Missing = append(r.Missing, id)
+			}
 		}
 	}
-	for id := uint64(1); id <= o.issued; id++ {
-		if o.delivered[id] == 0 && !o.dead[id] {
-			r.Missing = append(r.Missing, id)
-		}
-	}
-	slices.Sort(r.Lost)
 	return r
 }
 

@@ -232,8 +232,8 @@ func TestF16(t *testing.T) {
 	if s, r, err = runLines(t, p, src, o, Limits{}, context.Background()); err != nil {
 		t.Error(err)
 	}
-	if len(r.Missing) > 0 || len(other.delivered) != r.Issued {
-		t.Errorf("%d missing; the other sink has %d of %d", len(r.Missing), len(other.delivered), r.Issued)
+	if len(r.Missing) > 0 || other.Report().Delivered != r.Issued {
+		t.Errorf("%d missing; the other sink has %d of %d", len(r.Missing), other.Report().Delivered, r.Issued)
 	}
 	if calls.Load() < 2 || time.Duration(late.Load()) > 10*limit {
 		t.Errorf("%d writes cut off, up to %s late", calls.Load(), time.Duration(late.Load()))
@@ -268,7 +268,7 @@ func TestF22(t *testing.T) {
 		}
 		if b.Message(0).Offset%2000 < 20 {
 			// The oracle itself grows with each record: an entry in each of two maps.
-			grown := memory() - before - 200*int64(o.issued)
+			grown := memory() - before - o.bytes()
 			if most = max(most, grown); first == 0 && time.Since(begun) > 500*time.Millisecond {
 				first = grown
 			}
@@ -357,13 +357,13 @@ func TestF23(t *testing.T) {
 		}
 		record(t, "F23", fmt.Sprintf("one of three sinks refuses for %s, drop %t", dead, drop), "the others keep ≥ 95 % of the rate; 0 lost with a queue on disk, or exactly the counted drops", func() string {
 			return fmt.Sprintf("before it healed the others had %d and %d of %d rows, the source was held back for %.1f %% of the time; the dead one has %d, of which %d were in its queue at the end, dropped %d; %s",
-				atHeal.Sinks[0].Rows, atHeal.Sinks[1].Rows, atHeal.Received, 100*held.Seconds()/dead.Seconds(), len(oracles[2].delivered), inQueue, s.Sinks[2].Dropped, r)
+				atHeal.Sinks[0].Rows, atHeal.Sinks[1].Rows, atHeal.Received, 100*held.Seconds()/dead.Seconds(), oracles[2].Report().Delivered, inQueue, s.Sinks[2].Dropped, r)
 		})
-		if len(oracles[1].delivered) != r.Issued || len(r.Missing) > 0 {
-			t.Errorf("the healthy sinks have %d and %d of %d", r.Delivered, len(oracles[1].delivered), r.Issued)
+		if oracles[1].Report().Delivered != r.Issued || len(r.Missing) > 0 {
+			t.Errorf("the healthy sinks have %d and %d of %d", r.Delivered, oracles[1].Report().Delivered, r.Issued)
 		}
-		if got := len(oracles[2].delivered) + int(s.Sinks[2].Dropped); got != r.Issued || (s.Sinks[2].Dropped > 0) != drop {
-			t.Errorf("drop %t: the dead sink has %d and dropped %d of %d", drop, len(oracles[2].delivered), s.Sinks[2].Dropped, r.Issued)
+		if got := oracles[2].Report().Delivered + int(s.Sinks[2].Dropped); got != r.Issued || (s.Sinks[2].Dropped > 0) != drop {
+			t.Errorf("drop %t: the dead sink has %d and dropped %d of %d", drop, oracles[2].Report().Delivered, s.Sinks[2].Dropped, r.Issued)
 		}
 		if atHeal.Sinks[0].Rows < atHeal.Received*95/100 || atHeal.Sinks[1].Rows < atHeal.Received*95/100 || held > dead/20 {
 			t.Errorf("drop %t: while one was dead the others had %d and %d of %d, and the source was held back for %s", drop, atHeal.Sinks[0].Rows, atHeal.Sinks[1].Rows, atHeal.Received, held)
