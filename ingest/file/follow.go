@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/penstock-dev/penstock/ingest"
@@ -80,6 +81,9 @@ type Follower struct {
 	log      *slog.Logger
 	openFile func(path string) (handle, error) // os.Open; another one in tests
 
+	bytes atomic.Int64 // read
+	pace  pace
+
 	mu       sync.Mutex // guards what follows; not held while something is read or sent
 	files    map[fileID]*followed
 	order    []*followed          // files, in the order in which they were found
@@ -110,7 +114,7 @@ type FollowStats struct {
 	Rewound  int64 // files that were read again from their last safe position, after a sink failed
 	Broken   int64 // compressed files that could not be read to their end
 	Restarts int64 // files read from their beginning because they were truncated or written anew
-	Behind   int64 // bytes that are there and not yet read
+	Behind   int64 // bytes that are there and not yet read; of compressed files as they are stored
 }
 
 // Follow returns a source of the files that opts name.
@@ -210,6 +214,7 @@ func (f *Follower) Run(ctx context.Context, out *ingest.Emit) error {
 	// The scanner goes on while the reader waits for a chunk, so that files that are deleted
 	// meanwhile are open already. It ends with ctx, and Run waits for it.
 	ctx, cancel := context.WithCancel(ctx)
+	f.pace.begin(time.Now())
 	var scanner sync.WaitGroup
 	f.scan(out)
 	scanner.Go(func() { f.scanner(ctx, out) })

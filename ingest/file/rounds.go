@@ -150,7 +150,20 @@ func (r *rounds) turn(ctx context.Context, t *followed, now time.Time) (grew boo
 	t.path, t.seen = t.name, t.seenAt
 	f.mu.Unlock()
 	t.missing = now.Sub(t.seen) > 2*f.opts.Scan+f.opts.Rest/2
-	defer func() { t.behind.Store(max(t.size-t.read, 0)) }()
+	done := t.done
+	defer func() {
+		switch {
+		case t.decode == nil:
+			t.behind.Store(max(t.size-t.read, 0))
+		case !t.done:
+			t.behind.Store(t.size) // its positions are those of the text in it
+		case !done:
+			f.bytes.Add(t.size)
+			fallthrough
+		default:
+			t.behind.Store(0)
+		}
+	}()
 	if t.age != nil && t.age.failed.Load() {
 		return false, r.rewind(t, now)
 	}
@@ -191,6 +204,7 @@ func (r *rounds) turn(ctx context.Context, t *followed, now time.Time) (grew boo
 		n := min(t.size-t.read, turnSize)
 		err := t.copier.More(ctx, io.NewSectionReader(t.file, t.read, n))
 		before := t.read
+		defer func() { f.bytes.Add(max(t.read-before, 0)) }()
 		if merr := t.moved(t.file); merr != nil && err == nil && !errors.Is(merr, io.ErrUnexpectedEOF) {
 			err = merr // otherwise it was truncated, which the next turn sees
 		}

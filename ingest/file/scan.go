@@ -131,6 +131,7 @@ func (f *Follower) meet(c candidate, now time.Time) {
 			return
 		}
 	}
+	t.behind.Store(c.info.Size())
 	f.arrived = append(f.arrived, t)
 }
 
