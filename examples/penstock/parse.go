@@ -34,6 +34,7 @@ type parseOptions struct {
 	compression, charset, invalid, join                                               string
 	original, headerRow                                                               bool
 	workers, maxMessage                                                               int
+	progress                                                                          []progress // of config
 }
 
 func runParse(ctx context.Context, args []string, std stdio) error {
@@ -80,7 +81,12 @@ func runParse(ctx context.Context, args []string, std stdio) error {
 	if err != nil {
 		return err
 	}
+	noMore := func() {}
+	if isTerminal(std.err) && !isTerminal(std.out) && len(o.progress) > 0 {
+		noMore = (&progressLine{w: std.err}).follow(o.progress)
+	}
 	runErr := p.Run(ctx)
+	noMore()
 	runErr = errors.Join(runErr, closeDead())
 	summary(std.err, p.Stats())
 	return runErr
@@ -126,7 +132,9 @@ func (o *parseOptions) config(paths []string, std stdio) (cfg ingest.Config[pars
 	if len(paths) == 0 {
 		cfg.Sources = []ingest.Source{reader.New(std.in, reader.Options{Name: "stdin", Framing: framing, Decoding: decoding})}
 	} else {
-		cfg.Sources = []ingest.Source{file.New(file.Options{Paths: paths, Framing: framing, Decoding: decoding})}
+		src := file.New(file.Options{Paths: paths, Framing: framing, Decoding: decoding})
+		o.progress = append(o.progress, src)
+		cfg.Sources = []ingest.Source{src}
 	}
 	if cfg.Sources[0], err = o.joined(cfg.Sources[0]); err != nil {
 		return cfg, closeDead, err

@@ -24,6 +24,11 @@ func runRun(ctx context.Context, args []string, std stdio) error {
 	if err := parseFlags(fs, args); err != nil {
 		return err
 	}
+	line := &progressLine{w: std.err}
+	show := isTerminal(std.err) && !*quiet
+	if show {
+		std.err = line
+	}
 	level := slog.LevelInfo
 	if *quiet {
 		level = slog.LevelError
@@ -32,6 +37,9 @@ func runRun(ctx context.Context, args []string, std stdio) error {
 	p, err := loadPipeline(*name, std, log)
 	if err != nil {
 		return err
+	}
+	if show {
+		p.line = line
 	}
 	return p.run(ctx, std, log)
 }
@@ -66,6 +74,9 @@ type pipelineFile struct {
 	admin   string // host:port, or empty
 	std     stdio
 	log     *slog.Logger
+
+	line     *progressLine // nil: nobody looks
+	progress []progress    // sources that have been opened and know how far they are
 }
 
 // pipelineLimits are the keys of a configuration that stand for fields of ingest.Config.
@@ -147,7 +158,12 @@ func (p *pipelineFile) run(ctx context.Context, std stdio, log *slog.Logger) (er
 	}
 	stop := p.reloads(pl, log)
 	defer stop()
+	noMore := func() {}
+	if p.line != nil && len(p.progress) > 0 {
+		noMore = p.line.follow(p.progress)
+	}
 	err = pl.RunSignals(ctx)
+	noMore()
 	summary(std.err, pl.Stats())
 	return err
 }

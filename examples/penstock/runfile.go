@@ -172,7 +172,18 @@ func definition(name string) (*api.Definition, error) {
 }
 
 func (p *pipelineFile) source(n *yaml.Node) (opener[ingest.Source], error) {
-	return pick(p.file, n, p.sourceKinds(), "source")
+	open, err := pick(p.file, n, p.sourceKinds(), "source", "join")
+	if err != nil {
+		return nil, err
+	}
+	shown := func() (ingest.Source, io.Closer, error) {
+		src, c, err := open()
+		if s, ok := src.(progress); ok {
+			p.progress = append(p.progress, s)
+		}
+		return src, c, err
+	}
+	return joining(p.file, n.Get("join"), shown)
 }
 
 // pick finds the kind that an entry names.

@@ -119,8 +119,15 @@ func (p *pipelineFile) sourceKinds() map[string]kind[ingest.Source] {
 		"stdin": kindOf(func(o reader.Options) (ingest.Source, io.Closer, error) { return reader.New(p.std.in, o), nil, nil }),
 		"file": listener(log, func(o file.FollowOptions, log *slog.Logger) (*file.Follower, error) {
 			o.Logger = log
+			if o.Decoders == nil {
+				var err error
+				if o.Decoders, err = decoders(); err != nil {
+					return nil, err
+				}
+			}
 			return file.Follow(o)
 		}),
+		"backfill": kindOf(backfill),
 		"syslog": listener(log, func(o syslog.Options, log *slog.Logger) (*syslog.Source, error) {
 			o.Logger = log
 			return syslog.Listen(o)

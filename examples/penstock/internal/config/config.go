@@ -8,6 +8,7 @@
 //	Duration   30s, 5m
 //	netip.Prefix, *time.Location, ingest.Framing by their text
 //	the Rate of a listener: {events_per_second: 1000, bytes_per_second: 1MiB, …}
+//	ingest.Decoding: {compression: auto, charset: auto, invalid: keep}
 //	slices, maps with text keys, structs and pointers to them
 //
 // Functions, other interfaces and channels cannot be set from a file and are left as they are.
@@ -56,6 +57,7 @@ var (
 	framingType  = reflect.TypeFor[ingest.Framing]()
 	secretType   = reflect.TypeFor[api.Secret]()
 	urlType      = reflect.TypeFor[*url.URL]()
+	decodingType = reflect.TypeFor[ingest.Decoding]()
 	rateType     = reflect.TypeFor[syslog.RateLimiter]() // that of all listeners
 )
 
@@ -102,6 +104,13 @@ func (f *File) value(n *yaml.Node, v reflect.Value) error {
 			return f.Errorf(n, "%v", err)
 		}
 		v.Set(reflect.ValueOf(fr))
+		return nil
+	case decodingType:
+		d, err := f.decoding(n)
+		if err != nil {
+			return err
+		}
+		v.Set(reflect.ValueOf(d))
 		return nil
 	case rateType:
 		r, err := f.rate(n)
