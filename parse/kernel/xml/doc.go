@@ -73,7 +73,9 @@
 //
 // which is 15 times encoding/xml for the tokens and 19 times for the fields. Mode
 // Windows compares with the forms that Windows writes, in the order it writes them,
-// and falls back to the Decoder for anything else.
+// and falls back to the Decoder for anything else. A Reader remembers the markup between the
+// values of events it has read, up to some hundred kilobytes of it, and reads an event
+// whose markup it knows by comparing that; the result is the same.
 //
 // Everything here is for one goroutine; the text that is returned aliases the
 // document or the arena that the caller brought, and lives as long as they do.

@@ -58,9 +58,10 @@ func (r *Reader) plainData(f *parse.Frame) (n int, err error) {
 		if k == j+2 || len(data)-k < 8 || scan.Load64(data, k)&0xffffffffffffff != dataClose || d.returns(i, k) {
 			return n, nil
 		}
+		r.forms.note(slot, ParentEventData, nil, from, j-from, valueText, j+2, k)
 		if slot >= 0 {
 			f.Fill(slot, data[j+2:k], 0)
-		} else if err := r.keep(f, slot, ParentEventData, data[from:j:j], parse.BytesValue(data[j+2:k])); err != nil {
+		} else if err := r.store(f, slot, ParentEventData, data[from:j:j], parse.BytesValue(data[j+2:k])); err != nil {
 			return n, err
 		}
 		i = k + 7
@@ -207,16 +208,24 @@ func (r *Reader) plainSystem(f *parse.Frame, step int) (int, bool, error) {
 	d.from, d.pos = i, j
 	w := &r.win
 	for _, a := range r.found[:n] {
-		if slot := w.attrSlots[a.key]; slot >= 0 {
+		kind := valueSingle
+		if data[a.to] == '"' {
+			kind = valueDouble
+		}
+		slot := w.attrSlots[a.key]
+		r.forms.note(slot, ParentSystem, constant(winevent.SystemAttrKeys[a.key]), 0, 0, kind, a.from, a.to)
+		if slot >= 0 {
 			f.Fill(slot, data[a.from:a.to], 0)
-		} else if err := r.keep(f, slot, ParentSystem, constant(winevent.SystemAttrKeys[a.key]), parse.BytesValue(data[a.from:a.to])); err != nil {
+		} else if err := r.store(f, slot, ParentSystem, constant(winevent.SystemAttrKeys[a.key]), parse.BytesValue(data[a.from:a.to])); err != nil {
 			return step, false, err
 		}
 	}
 	if from >= 0 {
-		if slot := w.elementSlots[s.text]; slot >= 0 {
+		slot := w.elementSlots[s.text]
+		r.forms.note(slot, ParentSystem, constant(winevent.SystemKeys[s.text]), 0, 0, valueText, from, to)
+		if slot >= 0 {
 			f.Fill(slot, data[from:to], 0)
-		} else if err := r.keep(f, slot, ParentSystem, constant(winevent.SystemKeys[s.text]), parse.BytesValue(data[from:to])); err != nil {
+		} else if err := r.store(f, slot, ParentSystem, constant(winevent.SystemKeys[s.text]), parse.BytesValue(data[from:to])); err != nil {
 			return step, false, err
 		}
 	}

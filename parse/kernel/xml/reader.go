@@ -41,6 +41,7 @@ type Reader struct {
 	seed   maphash.Seed
 
 	win   windows
+	forms forms
 	found [maxStepAttrs]foundAttr // for plainSystem
 	slow  bool                    // for tests: read everything by the Decoder
 }

@@ -121,6 +121,18 @@ func (w *windows) clone() windows {
 }
 
 func (r *Reader) readWindows(f *parse.Frame) error {
+	if done, err := r.readKnown(f); done || err != nil {
+		return err
+	}
+	r.forms.notes, r.forms.alien = r.forms.notes[:0], r.slow
+	if err := r.readEvent(f); err != nil {
+		return err
+	}
+	r.forms.learn(r.d.data)
+	return nil
+}
+
+func (r *Reader) readEvent(f *parse.Frame) error {
 	d, w := &r.d, &r.win
 	for _, k := range w.keys {
 		k.Begin()
@@ -240,7 +252,13 @@ func (r *Reader) leaf(f *parse.Frame) (v parse.Value, plain bool, err error) {
 	}
 }
 
+// keep stores a value from a place that forms do not know.
 func (r *Reader) keep(f *parse.Frame, slot int, parent int32, key []byte, v parse.Value) error {
+	r.forms.alien = true
+	return r.store(f, slot, parent, key, v)
+}
+
+func (r *Reader) store(f *parse.Frame, slot int, parent int32, key []byte, v parse.Value) error {
 	if len(key) > parse.MaxKeyLength {
 		return fail(errcat.Oversize, r.d.from, "a native key longer than allowed")
 	}
@@ -357,6 +375,10 @@ func (r *Reader) eventData(f *parse.Frame) error {
 				key = paramName(f, n)
 			}
 		}
+		kind, at := valueText, d.pos
+		if d.empty {
+			kind = valueEmpty
+		}
 		v, plain, err := r.leaf(f)
 		if err != nil {
 			return err
@@ -367,7 +389,9 @@ func (r *Reader) eventData(f *parse.Frame) error {
 			}
 			continue
 		}
-		if err := r.keep(f, keys.Slot(key), ParentEventData, key, v); err != nil {
+		slot := keys.Slot(key)
+		r.forms.noteLeaf(d.data, slot, key, kind, at, v)
+		if err := r.store(f, slot, ParentEventData, key, v); err != nil {
 			return err
 		}
 	}
