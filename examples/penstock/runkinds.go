@@ -29,6 +29,7 @@ import (
 	"github.com/penstock-dev/penstock/ingest/relp"
 	insplunk "github.com/penstock-dev/penstock/ingest/splunk"
 	"github.com/penstock-dev/penstock/ingest/syslog"
+	"github.com/penstock-dev/penstock/ingest/zstd"
 	"github.com/penstock-dev/penstock/internal/yaml"
 	"github.com/penstock-dev/penstock/parse"
 )
@@ -113,8 +114,18 @@ type (
 	}
 )
 
+// bodyCodecs are the forms of compression of request bodies besides those of the listeners.
+func bodyCodecs() []ingest.Codec {
+	z, err := zstd.New(zstd.Options{})
+	if err != nil {
+		panic(err) // the defaults are right
+	}
+	return []ingest.Codec{z}
+}
+
 func (p *pipelineFile) sourceKinds() map[string]kind[ingest.Source] {
 	log := p.log
+	codecs := bodyCodecs()
 	return map[string]kind[ingest.Source]{
 		"stdin": kindOf(func(o reader.Options) (ingest.Source, io.Closer, error) { return reader.New(p.std.in, o), nil, nil }),
 		"file": listener(log, func(o file.FollowOptions, log *slog.Logger) (*file.Follower, error) {
@@ -138,22 +149,27 @@ func (p *pipelineFile) sourceKinds() map[string]kind[ingest.Source] {
 		}),
 		"http": listener(log, func(o httpOptions, log *slog.Logger) (*inhttp.Source, error) {
 			o.Logger = log
+			o.Codecs = codecs
 			return inhttp.Listen(o.ServerOptions, o.Options)
 		}),
 		"splunk": listener(log, func(o splunkOptions, log *slog.Logger) (*insplunk.Source, error) {
 			o.Logger = log
+			o.Codecs = codecs
 			return insplunk.Listen(o.ServerOptions, o.Options)
 		}),
 		"elastic": listener(log, func(o elasticOptions, log *slog.Logger) (*inelastic.Source, error) {
 			o.Logger = log
+			o.Codecs = codecs
 			return inelastic.Listen(o.ServerOptions, o.Options)
 		}),
 		"otlp": listener(log, func(o otlpOptions, log *slog.Logger) (*inotlp.Source, error) {
 			o.Logger = log
+			o.Codecs = codecs
 			return inotlp.Listen(o.ServerOptions, o.Options)
 		}),
 		"loki": listener(log, func(o lokiOptions, log *slog.Logger) (*inloki.Source, error) {
 			o.Logger = log
+			o.Codecs = codecs
 			return inloki.Listen(o.ServerOptions, o.Options)
 		}),
 		"forward": listener(log, func(o forward.Options, log *slog.Logger) (*forward.Source, error) {

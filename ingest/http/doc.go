@@ -11,7 +11,8 @@
 //
 // POST or PUT to any path. A body of type application/json holds objects, one after the
 // other or as the elements of an array; each is a message. Any other body holds one
-// message a line. Content-Encoding may be gzip or deflate. GET and HEAD of a path that
+// message a line. Content-Encoding may be gzip, deflate, or what ServerOptions.Codecs
+// add: zstd by the module ingest/zstd. GET and HEAD of a path that
 // ends with /health are answered by 200 without a token.
 //
 // # Delivery

@@ -8,6 +8,9 @@ import (
 	"io"
 	"net/http"
 	"strings"
+
+	"github.com/penstock-dev/penstock/errcat"
+	"github.com/penstock-dev/penstock/ingest"
 )
 
 // keptBuffer is the largest buffer that is used again.
@@ -93,7 +96,13 @@ func (r *Request) Bytes() ([]byte, error) {
 			return nil, err
 		}
 	default:
-		return nil, Errorf(http.StatusUnsupportedMediaType, "Content-Encoding %q is not known: send gzip, deflate or none", encoding)
+		codec := o.codec(encoding)
+		if codec == nil {
+			return nil, Errorf(http.StatusUnsupportedMediaType, "Content-Encoding %q is not known: send %s or none", encoding, o.encodings())
+		}
+		if body, err = r.decompress(body, codec); err != nil {
+			return nil, err
+		}
 	}
 	r.s.stats.inflated.Add(int64(len(body)))
 	r.body = body
@@ -130,14 +139,55 @@ func (r *Request) read(dst *[]byte, src io.Reader, limit int64, what string) err
 			if errors.As(err, &st) {
 				return st
 			}
+			if errcat.Of(err) == errcat.Oversize {
+				return Errorf(http.StatusRequestEntityTooLarge, "the body needs more memory than is allowed")
+			}
 			return Errorf(http.StatusBadRequest, "the body cannot be read to its end")
 		}
 	}
 }
 
+// codec is the one of that name, or nil.
+func (o *Options) codec(name string) ingest.Codec {
+	for _, c := range o.Codecs {
+		if strings.EqualFold(c.Name(), name) {
+			return c
+		}
+	}
+	return nil
+}
+
+// encodings are those that are known, in words.
+func (o *Options) encodings() string {
+	known := "gzip, deflate"
+	for _, c := range o.Codecs {
+		known += ", " + c.Name()
+	}
+	return known
+}
+
+// inflatedLimit is how long the body may become.
+func (o *Options) inflatedLimit(sent int) int64 {
+	return min(o.MaxInflated, max(int64(sent)*int64(o.MaxRatio), 1<<20))
+}
+
+func (r *Request) decompress(body []byte, codec ingest.Codec) ([]byte, error) {
+	z, err := codec.NewReader(bytes.NewReader(body))
+	if err != nil {
+		return nil, Errorf(http.StatusBadRequest, "the body is not %s", codec.Name())
+	}
+	if c, ok := z.(io.Closer); ok {
+		defer c.Close()
+	}
+	dst := r.Buffer()
+	if err := r.read(dst, z, r.s.opts.inflatedLimit(len(body)), "decompressed, the body has"); err != nil {
+		return nil, err
+	}
+	return *dst, nil
+}
+
 func (r *Request) inflate(body []byte, encoding string) ([]byte, error) {
-	o := &r.s.opts
-	limit := min(o.MaxInflated, max(int64(len(body))*int64(o.MaxRatio), 1<<20))
+	limit := r.s.opts.inflatedLimit(len(body))
 	var z io.ReadCloser
 	var err error
 	if encoding == "deflate" {

@@ -12,6 +12,7 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/penstock-dev/penstock/ingest"
 	"github.com/penstock-dev/penstock/ingest/internal/listen"
 )
 
@@ -44,6 +45,10 @@ type Options struct {
 	// MaxRatio bounds how many times larger a body may become by decompression, from 1
 	// MiB on. Default: 100.
 	MaxRatio int
+	// Codecs are further forms of compression, by the names that a Content-Encoding has for
+	// them: gzip and deflate are there always, zstd is that of the module ingest/zstd. They
+	// are within the same limits. Default: none.
+	Codecs []ingest.Codec
 	// MaxInFlight bounds the bytes of all bodies that are read or wait for the
 	// pipeline; beyond it requests are answered by 429. Default: 256 MiB.
 	MaxInFlight int64
@@ -92,6 +97,11 @@ func (o *Options) prepare() error {
 		}
 		if *n.v < 1 || *n.v > n.most {
 			return fmt.Errorf("%s is %d, want 1 to %d", n.name, *n.v, n.most)
+		}
+	}
+	for i, c := range o.Codecs {
+		if c == nil || c.Name() == "" {
+			return fmt.Errorf("Codecs[%d] is none, or has no name", i)
 		}
 	}
 	if o.MaxHeader == 0 {

@@ -11,12 +11,11 @@ var errSnappy = errors.New("the body is not snappy")
 // Snappy decompresses a block of Snappy within the limits of the listener. The result is
 // valid until Serve returns.
 func (r *Request) Snappy(block []byte) ([]byte, error) {
-	o := &r.s.opts
 	size, n := binary.Uvarint(block)
 	if n <= 0 {
 		return nil, errSnappy
 	}
-	limit := min(o.MaxInflated, max(int64(len(block))*int64(o.MaxRatio), 1<<20))
+	limit := r.s.opts.inflatedLimit(len(block))
 	if size > uint64(limit) {
 		return nil, Errorf(http.StatusRequestEntityTooLarge, "decompressed, the body would have %d bytes, at most %d are taken", size, limit)
 	}
