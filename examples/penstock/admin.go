@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/penstock-dev/penstock/batch"
 	"github.com/penstock-dev/penstock/errcat"
 	"github.com/penstock-dev/penstock/ingest"
 	"github.com/penstock-dev/penstock/ingest/inspect"
@@ -95,7 +97,19 @@ func runTap(ctx context.Context, args []string, std stdio) error {
 		text, _ := io.ReadAll(io.LimitReader(res.Body, 1<<10))
 		return fmt.Errorf("%s: %s", res.Status, text)
 	}
-	_, err = io.Copy(std.out, res.Body)
+	if std.terminal() {
+		in := bufio.NewReader(res.Body)
+		for err == nil {
+			var line []byte
+			line, err = in.ReadBytes('\n')
+			std.out.Write(batch.AppendVisible(nil, line))
+		}
+		if err == io.EOF {
+			err = nil
+		}
+	} else {
+		_, err = io.Copy(std.out, res.Body)
+	}
 	if ctx.Err() != nil {
 		return nil
 	}

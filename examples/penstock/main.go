@@ -14,6 +14,9 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+
+	"github.com/penstock-dev/penstock/batch"
+	"github.com/penstock-dev/penstock/parse"
 )
 
 type command struct {
@@ -25,6 +28,24 @@ type command struct {
 type stdio struct {
 	in       io.Reader
 	out, err io.Writer
+}
+
+// lines is the sink of standard output: on a terminal what that would obey is escaped.
+func (s stdio) lines() batch.Sink[parse.Record] {
+	if s.terminal() {
+		return batch.NewConsole[parse.Record](s.out)
+	}
+	return batch.NewWriter[parse.Record](s.out)
+}
+
+// terminal reports whether a person may be reading standard output.
+func (s stdio) terminal() bool {
+	f, ok := s.out.(*os.File)
+	if !ok {
+		return false
+	}
+	info, err := f.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0
 }
 
 func commands() []command {

@@ -123,7 +123,7 @@ func (o *parseOptions) config(paths []string, std stdio) (cfg ingest.Config[pars
 		Encoder:   encoder,
 		// What cannot be written will not be writable later: a closed pipe ends the run.
 		Outputs: []ingest.Output[parse.Record]{{
-			Name: "stdout", Sink: batch.NewWriter[parse.Record](std.out), StopOnError: true, Retry: batch.RetryOptions{Attempts: 1},
+			Name: "stdout", Sink: std.lines(), StopOnError: true, Retry: batch.RetryOptions{Attempts: 1},
 		}},
 		Workers:    o.workers,
 		Ordered:    true,

@@ -4,7 +4,6 @@ import (
 	"io"
 	"log/slog"
 
-	"github.com/penstock-dev/penstock/batch"
 	"github.com/penstock-dev/penstock/batch/clickhouse"
 	"github.com/penstock-dev/penstock/batch/elastic"
 	batchfile "github.com/penstock-dev/penstock/batch/file"
@@ -211,7 +210,7 @@ func (p *pipelineFile) sinkKinds() map[string]kind[recordSink] {
 	log := p.log
 	return map[string]kind[recordSink]{
 		"stdout": kindOf(func(struct{}) (recordSink, io.Closer, error) {
-			return batch.NewWriter[parse.Record](p.std.out), nil, nil
+			return p.std.lines(), nil, nil
 		}),
 		"file": closing(batchfile.New[parse.Record]),
 		"elastic": closing(func(o elasticSink) (*elastic.Sink[parse.Record], error) {

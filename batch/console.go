@@ -1,0 +1,58 @@
+package batch
+
+import (
+	"context"
+	"io"
+	"slices"
+	"unicode/utf8"
+)
+
+// Console is a Writer for a terminal: of lines of JSON it escapes what JSON may hold as it
+// is and a terminal obeys: DEL, the C1 controls (U+0080 to U+009F), marks of direction and
+// the separators of lines and paragraphs. They become \u escapes, so that the JSON says the
+// same. Safe for concurrent use.
+type Console[T any] struct{ w Writer[T] }
+
+// NewConsole returns a Sink that writes lines of JSON to a terminal. w is not closed.
+func NewConsole[T any](w io.Writer) *Console[T] { return &Console[T]{Writer[T]{w: w}} }
+
+// LinesOnly marks the sink.
+func (*Console[T]) LinesOnly() {}
+
+// Write writes the lines of b.
+func (c *Console[T]) Write(ctx context.Context, b *Batch[T]) error {
+	if !slices.ContainsFunc(b.Lines, func(ch byte) bool { return ch >= 0x7f }) {
+		return c.w.Write(ctx, b)
+	}
+	tame := Batch[T]{Msg: b.Msg, Msgs: b.Msgs, Ends: make([]int32, len(b.Ends))}
+	from := int32(0)
+	for i, end := range b.Ends {
+		tame.Lines = AppendVisible(tame.Lines, b.Lines[from:end])
+		tame.Ends[i], from = int32(len(tame.Lines)), end
+	}
+	return c.w.Write(ctx, &tame)
+}
+
+// AppendVisible appends a line of JSON as Console writes it.
+func AppendVisible(dst, line []byte) []byte {
+	const hex = "0123456789abcdef"
+	for i := 0; i < len(line); {
+		c := line[i]
+		if c < 0x7f {
+			dst = append(dst, c)
+			i++
+			continue
+		}
+		r, n := utf8.DecodeRune(line[i:])
+		switch {
+		case r == utf8.RuneError && n == 1: // no text, and perhaps a C1 control of an old terminal
+			dst = append(dst, `\ufffd`...)
+		case r <= 0x9f, r == 0x061c, r == 0x200e, r == 0x200f, r >= 0x2028 && r <= 0x202e, r >= 0x2066 && r <= 0x2069, r == 0xfeff:
+			dst = append(dst, '\\', 'u', hex[r>>12], hex[r>>8&15], hex[r>>4&15], hex[r&15])
+		default:
+			dst = append(dst, line[i:i+n]...)
+		}
+		i += n
+	}
+	return dst
+}
