@@ -6,7 +6,6 @@ import (
 	"io"
 	"log/slog"
 	"net"
-	"os"
 	"slices"
 	"strings"
 	"time"
@@ -36,7 +35,7 @@ func loadPipeline(name string, std stdio, log *slog.Logger) (*pipelineFile, erro
 	if name == "" {
 		return nil, errors.New("-c names no file")
 	}
-	src, err := os.ReadFile(name)
+	src, err := config.ReadFile(name)
 	if err != nil {
 		return nil, err
 	}
@@ -164,7 +163,7 @@ func definition(name string) (*api.Definition, error) {
 	if !strings.HasSuffix(name, ".yaml") {
 		return api.Builtin(name)
 	}
-	src, err := os.ReadFile(name)
+	src, err := config.ReadFile(name)
 	if err != nil {
 		return nil, err
 	}

@@ -20,6 +20,7 @@ import (
 // Limits of a document.
 const (
 	MaxSize    = 4 << 20 // bytes
+	MaxMarks   = 60_000  // lines, and the brackets, commas and colons in them: each can be a token of 300 bytes
 	MaxDepth   = 64      // lists and mappings in each other
 	MaxEntries = 8192    // of one mapping: the parser's time grows with their square
 )
@@ -126,6 +127,21 @@ func (f *File) Errorf(n *Node, format string, args ...any) *Error {
 	return e
 }
 
+// withinMarks is the part of a text that has as many marks as may be; whole reports
+// whether that is all of it.
+func withinMarks(text string) (part string, whole bool) {
+	n := 0
+	for i := range len(text) {
+		switch text[i] {
+		case '\n', '[', ']', '{', '}', ',', ':':
+			if n++; n > MaxMarks {
+				return text[:i], false
+			}
+		}
+	}
+	return text, true
+}
+
 // Parse reads one document.
 func Parse(name string, src []byte) (*File, error) {
 	f := &File{Name: name}
@@ -140,9 +156,13 @@ func Parse(name string, src []byte) (*File, error) {
 	if err := f.checkIndent(); err != nil {
 		return nil, err
 	}
-	tokens := lexer.Tokenize(text)
+	read, whole := withinMarks(text)
+	tokens := lexer.Tokenize(read)
 	if err := f.checkTokens(tokens); err != nil {
 		return nil, err
+	}
+	if !whole {
+		return nil, f.Errorf(&Node{Line: 1 + strings.Count(read, "\n"), Col: 1}, "more than %d lines, brackets, commas and colons", MaxMarks)
 	}
 	doc, err := parser.Parse(tokens, 0)
 	if err != nil {

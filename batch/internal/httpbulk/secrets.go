@@ -13,6 +13,7 @@ import (
 // secrets has the secret of the moment.
 type secrets struct {
 	auth Auth
+	more []string // values of headers, which may be secrets too
 
 	mu      sync.Mutex
 	refused bool // the last one was not accepted
@@ -22,8 +23,16 @@ type secrets struct {
 	read    string
 }
 
-func newSecrets(a Auth) (*secrets, error) {
+func newSecrets(a Auth, header map[string]string) (*secrets, error) {
 	s := &secrets{auth: a}
+	for _, v := range header {
+		if len(v) >= minHidden {
+			s.more = append(s.more, v)
+			if _, credential, ok := strings.Cut(v, " "); ok && len(credential) >= minHidden { // Bearer X
+				s.more = append(s.more, credential)
+			}
+		}
+	}
 	if a.File == "" {
 		return s, nil
 	}
@@ -93,11 +102,20 @@ func (s *secrets) show(req *http.Request, secret string) {
 	}
 }
 
-// hide takes the secret out of a text that a server made.
+// minHidden is the least length of what is hidden: shorter ones stand in any text.
+const minHidden = 4
+
+// hide takes the secret, and the values of the headers, out of a text that a server made.
 func (s *secrets) hide(text, secret string) string {
-	if len(secret) < 4 {
-		return text
+	hidden := s.more
+	if len(secret) >= minHidden {
+		hidden = append([]string{secret, base64.StdEncoding.EncodeToString([]byte(secret))}, hidden...)
+		if _, password, ok := strings.Cut(secret, ":"); ok && strings.EqualFold(s.auth.Scheme, "Basic") && len(password) >= minHidden {
+			hidden = append(hidden, password)
+		}
 	}
-	text = strings.ReplaceAll(text, secret, "***")
-	return strings.ReplaceAll(text, base64.StdEncoding.EncodeToString([]byte(secret)), "***")
+	for _, h := range hidden {
+		text = strings.ReplaceAll(text, h, "***")
+	}
+	return text
 }

@@ -388,13 +388,13 @@ func (d *delivery) network(err error, secret string) error {
 	if errors.As(err, &unknown) || strings.Contains(err.Error(), "certificate") {
 		kind = errcat.TransientNetwork // the certificate may be renewed; nothing was sent
 	}
-	return &Answer{Kind: kind, Text: d.secrets.hide(Plain(err.Error()), secret)}
+	return &Answer{Kind: kind, Text: Plain(d.secrets.hide(err.Error(), secret))}
 }
 
 // status is what an answer other than 2xx means.
 func (d *delivery) status(resp *http.Response, text []byte, secret string) error {
 	a := &Answer{
-		Kind: errcat.SinkRejected, Status: resp.StatusCode, Text: d.secrets.hide(Plain(string(text)), secret),
+		Kind: errcat.SinkRejected, Status: resp.StatusCode, Text: Plain(d.secrets.hide(string(text), secret)),
 		After: ratelimit.ParseHeader(resp.Header, time.Now(), d.opts.MaxRetryAfter).Pause(),
 	}
 	meaning := AsUsual

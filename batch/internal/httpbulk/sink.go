@@ -69,7 +69,7 @@ func New[T any](opts Options, proto Protocol, d Defaults, id IDFunc) (*Sink[T], 
 	if err != nil {
 		return fail(err)
 	}
-	sec, err := newSecrets(opts.Auth)
+	sec, err := newSecrets(opts.Auth, opts.Header)
 	if err != nil {
 		return fail(err)
 	}

@@ -16,6 +16,7 @@ package config
 
 import (
 	"fmt"
+	"io"
 	"net/netip"
 	"net/url"
 	"os"
@@ -276,11 +277,26 @@ func (f *File) Text(n *yaml.Node) (string, error) {
 		}
 		return v, nil
 	}
-	b, err := os.ReadFile(name)
+	b, err := ReadFile(name)
 	if err != nil {
 		return "", f.Errorf(n, "%v", err)
 	}
 	return strings.TrimSpace(string(b)), nil
+}
+
+// ReadFile reads a file that is to be parsed, or to hold a secret. One that is larger than
+// any that is understood is refused without being read.
+func ReadFile(name string) ([]byte, error) {
+	r, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer r.Close()
+	b, err := io.ReadAll(io.LimitReader(r, yaml.MaxSize+1)) // a pipe or device has no size
+	if err == nil && len(b) > yaml.MaxSize {
+		err = fmt.Errorf("%s:1:1: the file has more than %d bytes", name, yaml.MaxSize)
+	}
+	return b, err
 }
 
 func (f *File) reference(n *yaml.Node) (kind, name string, err error) {
