@@ -1,6 +1,10 @@
 package parse
 
-import "github.com/penstock-dev/penstock/errcat"
+import (
+	"slices"
+
+	"github.com/penstock-dev/penstock/errcat"
+)
 
 // Parser turns one message into any number of events.
 //
@@ -49,6 +53,9 @@ type Events[T any] struct {
 	n        int
 	rejected []Rejected
 	keep     int // events kept for reuse by Reset; 0 means DefaultKeptEvents
+
+	retired      []*T // taken out by Retire; their memory stays until Reset
+	retiredReset []Resetter
 }
 
 // DefaultKeptEvents is how many event structs Reset keeps for reuse.
@@ -116,9 +123,29 @@ func (e *Events[T]) Truncate(n, r int) {
 	}
 }
 
+// Retire takes the i-th event out; those behind it move up. What it holds stays valid until
+// Reset, so that other events may refer to it.
+func (e *Events[T]) Retire(i int) {
+	e.retired = append(e.retired, e.events[:e.n][i])
+	e.events = slices.Delete(e.events, i, i+1)
+	if i < len(e.resets) {
+		e.retiredReset = append(e.retiredReset, e.resets[i])
+		e.resets = slices.Delete(e.resets, i, i+1)
+	}
+	e.n--
+	for k := range e.rejected {
+		if e.rejected[k].After > i {
+			e.rejected[k].After--
+		}
+	}
+}
+
 // Reset takes back everything and makes the events available again.
 func (e *Events[T]) Reset() {
 	e.Truncate(0, 0)
+	if len(e.retired) > 0 {
+		e.takeBack()
+	}
 	keep := e.keep
 	if keep == 0 {
 		keep = DefaultKeptEvents
@@ -134,4 +161,21 @@ func (e *Events[T]) Reset() {
 	if cap(e.rejected) > keep {
 		e.rejected = nil
 	}
+}
+
+// takeBack makes the retired events available again.
+func (e *Events[T]) takeBack() {
+	for i, t := range e.retired {
+		if i < len(e.retiredReset) {
+			e.retiredReset[i].Reset()
+		} else {
+			var zero T
+			*t = zero
+		}
+	}
+	e.events = append(e.events, e.retired...)
+	e.resets = append(e.resets, e.retiredReset...)
+	clear(e.retired)
+	clear(e.retiredReset)
+	e.retired, e.retiredReset = e.retired[:0], e.retiredReset[:0]
 }

@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/penstock-dev/penstock/errcat"
+	"github.com/penstock-dev/penstock/normalize/ecs"
 	"github.com/penstock-dev/penstock/parse"
 )
 
@@ -75,5 +76,47 @@ func TestForWorker(t *testing.T) {
 	parse.ForWorker[plainEvent](parse.ParserFunc[plainEvent](nil))
 	if n != 1 {
 		t.Errorf("Worker was called %d times", n)
+	}
+}
+
+// A retired event stays as it is until Reset, and is used again after it.
+func TestEventsRetire(t *testing.T) {
+	var e parse.Events[parse.Record]
+	for i := range 4 {
+		e.Add().SetInt(ecs.EventSeverity, int64(i))
+	}
+	e.Reject(nil, errcat.Truncated)
+	second := e.At(1)
+	e.Retire(1)
+	if e.Len() != 3 || e.At(1).Get(ecs.EventSeverity).Int() != 2 || e.Rejected()[0].After != 3 {
+		t.Errorf("%d events, the second %d, %d before the reject", e.Len(), e.At(1).Get(ecs.EventSeverity).Int(), e.Rejected()[0].After)
+	}
+	for range 10 { // nobody gets its memory
+		if e.Add() == second {
+			t.Fatal("a retired event was handed out")
+		}
+	}
+	e.Truncate(2, 0)
+	if second.Get(ecs.EventSeverity).Int() != 1 {
+		t.Error("a retired event was reset too early")
+	}
+	e.Reset()
+	if second.Has(ecs.EventSeverity) {
+		t.Error("a retired event was not reset")
+	}
+	found := false
+	for range 14 {
+		found = found || e.Add() == second
+	}
+	if !found {
+		t.Error("a retired event is not used again")
+	}
+	if n := testing.AllocsPerRun(100, func() {
+		e.Reset()
+		e.Add()
+		e.Add()
+		e.Retire(0)
+	}); n > 0 {
+		t.Errorf("%v allocations", n)
 	}
 }

@@ -235,11 +235,11 @@ func (o *parseOptions) parser() (parse.Parser[parse.Record], string, error) {
 		}
 		return p, "whole", err
 	}
-	p, err := set.Pack(o.pack)
+	p, err := set.Parser(o.pack, opts)
 	if err != nil {
 		return nil, "", err
 	}
-	return p.Parser(opts), "lines", nil
+	return p, "lines", nil
 }
 
 // packSet returns the packs of a folder, or the built-in ones.

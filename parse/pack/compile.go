@@ -335,6 +335,10 @@ func (c *compiler) undeclared() error {
 			for d := range c.declared {
 				have = append(have, d)
 			}
+			for _, l := range c.keyed {
+				have = append(have, l.columns...)
+			}
+			sort.Strings(have)
 			return c.at(c.uses[n].y, c.uses[n].at, "nothing in this pack captures %q%s", n, didYouMean(n, have))
 		}
 	}

@@ -58,6 +58,9 @@ already. What a lossy filter, a lookup or a condition read is kept too.
 	            lines: true takes a message of several values for as many events
 	            header: true also splits an array of objects that stands behind a syslog
 	            header, which each event then has in front
+	relay       what holds another product's message, for the packs of shippers, container runtimes
+	            and queues: a name or several of which the first counts, or
+	            {from: NAME, when: condition, generic: false}. See below
 	include     other packs beside this one, whose lookups, groups, spellings and wrappers are
 	            known here too
 	spellings   {srcIp: [src, source.ip]}: further native keys that are read as srcIp, in the
@@ -126,13 +129,16 @@ Formats and the native names that they give:
 	         unset: '-', empty: '(empty)', least: N, most: N (columns without drift), as: PREFIX}
 	members: {from: Parameters, key: Name, value: [Value], as: Parameters}
 	        an array of objects that are a name and its value each: the name is Parameters.NAME and
-	        the value the first of the listed members that it has. Without value: Parameters.NAME.MEMBER
+	        the value the first of the listed members that it has (value.intValue is a member of one). Without value: Parameters.NAME.MEMBER
 	        for every other member. Skips what is no such array (on_error: skip)
 	outline: {from: Message, names: TABLE, as: PREFIX}
 	        a text for people with labelled values, perhaps below headings: the row Subject.Account Name: SubjectUserName
 	        of the table gives the value with that label below that heading as SubjectUserName, a row without
 	        heading that of the label anywhere. What a slot holds already stays. Skips a text with none of the labels
 	xml:    {mode: windows}  provider_name, event_id, event_data.NAME, ...; {mode: generic}: element paths
+
+Two kinds of keys are written as quoted paths in backticks, `"_PID"`, `"message"`: those that begin with _, since such a name is a
+temporary, and a key that is called message or raw, since these are the text itself.
 
 A key that a pattern captured before, or a column, keeps what came first; the key is then kept as NAME_.
 With as: in, the names of a layer are in.NAME. Names starting with _ are temporaries: set by
@@ -202,6 +208,17 @@ the first decides: those that are sure, then by the order of their packs, then f
 say how it begins or who wrote it (starts, app, columns, a regex that begins with ^), then by the
 names of the packs. That depends on the message alone, and costs the same for ten packs and
 for hundreds.
+
+# Messages that others carry
+
+A pack with relay hands the text of that name, or the object or array if it is one, to the pack that detection finds
+for it in the Set (Set.Auto, Set.Parser); the events are that pack's, with its name. They take over what the carrier's
+event has and they lack: @timestamp, tags, fields of host.* unless they name another host, of agent.*, cloud.*,
+container.*, data_stream.*, log.*, service.*, and of any other set of ECS that they have no field of.
+What they cannot take is kept below relay, as relay.docker_log_stream; event.* (but created, ingested and id), message, error.*
+and related.* of the carrier are not. event.original is the whole message. Where no pack knows the text, or its pack
+refuses it, the carrier's own event stays. A pack for all objects (generic.*) takes no object from a carrier, and with
+generic: false no text either. Carriers may stand inside of carriers, 6 deep.
 
 # Rows with a header
 

@@ -2,6 +2,7 @@ package pack
 
 import (
 	"bytes"
+	"strings"
 
 	"github.com/penstock-dev/penstock/errcat"
 	"github.com/penstock-dev/penstock/internal/yaml"
@@ -11,7 +12,8 @@ import (
 
 // membersLayer compiles the reading of an array of objects of which each is a name and
 // its value: [{"Name": "Identity", "Value": "x"}] gives Identity. Without value, all other
-// members of an object are given below its name: Identity.OldValue.
+// members of an object are given below its name: Identity.OldValue. A value may be a member
+// of a member, as in value: [value.stringValue, value.intValue].
 func (c *compiler) membersLayer(l *layer, y *yaml.Node, common []string) error {
 	if err := c.known(y, append(common, "as", "key", "value")...); err != nil {
 		return err
@@ -89,6 +91,12 @@ func (s *state) member1(l *layer, keys *parse.Keys, raw []byte) bool {
 			if w == string(k) && present(v) {
 				value, best = v, i
 				break
+			}
+			if tail, ok := strings.CutPrefix(w, string(k)); ok && len(tail) > 1 && tail[0] == '.' && v.Kind() == parse.KindObject {
+				if m := s.member(v.Bytes(), tail[1:]); present(m) {
+					value, best = m, i
+					break
+				}
 			}
 		}
 	}

@@ -34,6 +34,10 @@ type Pack struct {
 	readsJSON bool
 	detect    []*signature
 	split     *splitter
+	relay     []int // slots of which one may hold another product's message
+	// relayKnown: that message is only taken by the pack of a product.
+	relayKnown bool
+	relayWhen  condFunc
 
 	slotNames  []string
 	schema     *parse.Schema
@@ -114,7 +118,7 @@ const defaultOrder = 50
 const nameRule = `^[a-z0-9_]+(\.[a-z0-9_]+)*$`
 
 var packKeys = []string{"name", "aliases", "vendor", "product", "version", "docs", "notes", "order", "namespace", "roots", "keep",
-	"detect", "split", "nulls", "include", "lookups", "groups", "spellings", "wrappers", "set", "steps", "derive", "required", "priority"}
+	"detect", "split", "nulls", "include", "lookups", "groups", "spellings", "wrappers", "set", "steps", "derive", "required", "priority", "relay"}
 
 // Load compiles the pack in folder dir of files: pack.yaml and the tables beside it.
 func Load(files fs.FS, dir string) (*Pack, error) { return load(files, dir, &included{}, nil) }
@@ -442,6 +446,9 @@ func (c *compiler) rest(y *yaml.Node) error {
 		}
 	}
 	p.deriver = normalize.NewDeriver(o)
+	if err := c.relay(y.Get("relay")); err != nil {
+		return err
+	}
 	required, err := c.strings(y.Get("required"))
 	if err != nil {
 		return err
@@ -552,6 +559,9 @@ func (c *compiler) settleKeys(y *yaml.Node) error {
 			}
 		}
 		c.vendor = append(c.vendor, keepNames[i])
+	}
+	if p.keep {
+		c.vendor = append(c.vendor, relayName)
 	}
 	schema, err := parse.NewSchema(c.vendor...)
 	if err != nil {

@@ -43,15 +43,25 @@ type Parser struct {
 	opts  Options
 	state *state
 	rows  rows
+	auto  *Auto // of a Set, for messages that others carry; or nil
 }
 
 // Worker returns a Parser for another goroutine.
-func (q *Parser) Worker() parse.Parser[parse.Record] { return &Parser{pack: q.pack, opts: q.opts} }
+func (q *Parser) Worker() parse.Parser[parse.Record] {
+	w := &Parser{pack: q.pack, opts: q.opts}
+	if q.auto != nil {
+		w.auto = &Auto{set: q.auto.set, detector: q.auto.detector, opts: q.opts}
+	}
+	return w
+}
 
 // Parse adds the events of one message.
 func (q *Parser) Parse(m *parse.Message, out *parse.Events[parse.Record]) error {
 	if q.state == nil {
 		q.state = newState(q.pack, q.opts)
+		if q.auto != nil && q.pack.relay != nil {
+			q.state.relay = q.auto.relayed
+		}
 	}
 	if m.Context != nil {
 		if ok, err := q.row(m, out); ok {
@@ -327,11 +337,17 @@ func (p *Pack) event(s *state, o Options, raw []byte, out *parse.Events[parse.Re
 		}
 		return p.named(s.fail)
 	}
+	if p.relay != nil && s.relay != nil && s.relay(s, raw, out) {
+		return nil
+	}
 	if s.keep {
 		s.keepRest(p)
 		if s.trace != nil {
 			s.trace.note(s, reason{how: HowKept})
 		}
+	}
+	if s.outer != nil {
+		adopt(r, s.outer)
 	}
 	if s.drift != "" {
 		r.SetConst(ecs.ErrorCode, errcat.VendorFormatDrift.String())
@@ -347,6 +363,9 @@ func (p *Pack) event(s *state, o Options, raw []byte, out *parse.Events[parse.Re
 	if o.Original {
 		if s.carried && len(raw) == len(s.carrier.Payload) {
 			raw = s.msg.Raw
+		}
+		if s.whole != nil {
+			raw = s.whole
 		}
 		keepOriginal(r, raw)
 	}

@@ -143,7 +143,10 @@ func JSONSchema() []byte {
 		"notes":     object{"type": "string"},
 		"order":     object{"type": "integer", "minimum": 0, "maximum": 1000, "description": "Detection tries lower numbers first; default 50."},
 		"namespace": object{"type": "string", "description": "Where values go that no field took; default the name."},
-		"roots":     list, "keep": boolean, "nulls": list, "include": list, "required": list,
+		"roots":     list, "keep": boolean, "nulls": list, "include": list, "required": list, "relay": object{"description": "What holds another product's message, which that product's pack then reads.", "anyOf": []object{list, {
+			"type": "object", "required": []string{"from"}, "additionalProperties": false,
+			"properties": object{"from": list, "when": expression, "generic": boolean},
+		}}},
 		"detect":   object{"anyOf": []object{{"$ref": "#/definitions/signature"}, {"type": "array", "items": object{"$ref": "#/definitions/signature"}}}},
 		"lookups":  object{"type": "object", "additionalProperties": object{"$ref": "#/definitions/table"}},
 		"groups":   object{"type": "object", "additionalProperties": steps},

@@ -206,10 +206,31 @@ func (s *Set) Pack(name string) (*Pack, error) {
 	return e.get()
 }
 
+// Parser returns a Parser for the pack of a name or alias. It is that of Pack.Parser, but for
+// a pack that carries other products' messages (relay): those are parsed by their own packs,
+// which detection finds in the Set.
+func (s *Set) Parser(name string, o Options) (parse.PerWorker[parse.Record], error) {
+	p, err := s.Pack(name)
+	if err != nil {
+		return nil, err
+	}
+	q := &Parser{pack: p, opts: o}
+	if p.relay != nil {
+		d, err := s.detect()
+		if err != nil {
+			return nil, err
+		}
+		q.auto = &Auto{set: s, detector: d, opts: o}
+	}
+	return q, nil
+}
+
 // Auto returns a Parser that finds the pack of each message by its bytes. A source's
 // Hint (parse.Origin) that names a pack is followed. A message that no pack
 // recognises is UNKNOWN_FORMAT: nothing is guessed. The answer for a message depends on
 // the message and the hint alone, never on what came before it.
+//
+// What a pack with relay carries is parsed by the pack that recognises it.
 func (s *Set) Auto(o Options) (parse.PerWorker[parse.Record], error) {
 	d, err := s.detect()
 	if err != nil {
@@ -230,6 +251,14 @@ type Auto struct {
 	states []*state
 	hinted map[string]*Parser
 	rows   rows
+
+	// For messages that others carry: the Auto that parses them, and of that one how deep it
+	// is, the carrier's event and the message that held both.
+	inner   *Auto
+	depth   int
+	message parse.Message
+	carrier *parse.Record
+	whole   []byte
 }
 
 // Worker returns a Parser for another goroutine.
@@ -270,8 +299,12 @@ func (a *Auto) with(i int, m *parse.Message, out *parse.Events[parse.Record]) er
 	}
 	if a.states[i] == nil {
 		a.states[i] = newState(p, a.opts)
+		if p.relay != nil {
+			a.states[i].relay = a.relayed
+		}
 	}
 	s := a.states[i]
+	s.outer, s.whole = a.carrier, a.whole
 	if a.view.headerRead {
 		s.syslogDone, s.syslogHeader = true, &a.view.header
 	}
@@ -294,7 +327,7 @@ func (a *Auto) hint(name string) *Parser {
 		return q
 	}
 	if p, err := a.set.Pack(name); err == nil {
-		q = &Parser{pack: p, opts: a.opts}
+		q = &Parser{pack: p, opts: a.opts, auto: a}
 	}
 	if a.hinted == nil {
 		a.hinted = map[string]*Parser{}

@@ -48,9 +48,15 @@ type state struct {
 	syslogDone   bool
 	syslogHeader *syslog.Message // of the raw message, if syslogDone
 	// The header in front of the JSON of a pack that knows of none, if carried.
-	carried    bool
-	carrier    syslog.Message
-	headers    syslog.Parser
+	carried bool
+	carrier syslog.Message
+	headers syslog.Parser
+	// What an event that carries another product's message is handed to, or nil; and of an
+	// event that was carried, the carrier's event and the message that held both.
+	relay      func(s *state, raw []byte, out *parse.Events[parse.Record]) bool
+	relaySlot  int
+	outer      *parse.Record
+	whole      []byte
 	zoneText   map[*time.Location]string
 	labels     []labelSlots // those that the event has, once labelsDone is set
 	labelsDone bool
