@@ -63,6 +63,31 @@ type Store struct {
 // New opens the store in a folder, or makes it. It fails for options that make no
 // sense and if another process has it open.
 func New(opts Options) (*Store, error) {
+	o, err := opts.queue()
+	if err != nil {
+		return nil, err
+	}
+	q, err := diskqueue.Open(o)
+	if err != nil {
+		return nil, fmt.Errorf("deadletter: %w", err)
+	}
+	return &Store{queue: q}, nil
+}
+
+// Check reports what New would find wrong with the options. It opens nothing.
+func (opts Options) Check() error {
+	o, err := opts.queue()
+	if err != nil {
+		return err
+	}
+	if err := o.Check(); err != nil {
+		return fmt.Errorf("deadletter: %w", err)
+	}
+	return nil
+}
+
+// queue is what the options say of the files.
+func (opts *Options) queue() (diskqueue.Options, error) {
 	o := diskqueue.Options{Dir: opts.Dir, FS: opts.FS, MaxBytes: opts.MaxBytes, SegmentBytes: opts.SegmentBytes, OnDamage: opts.OnDamage, Now: opts.Now}
 	switch opts.Full {
 	case DropOldest:
@@ -72,16 +97,12 @@ func New(opts Options) (*Store, error) {
 	case DropNew:
 		o.Full = diskqueue.DropNew
 	default:
-		return nil, fmt.Errorf("deadletter: Full is %d: no such policy", opts.Full)
+		return o, fmt.Errorf("deadletter: Full is %d: no such policy", opts.Full)
 	}
 	if opts.NoSync {
 		o.Sync = diskqueue.SyncNever
 	}
-	q, err := diskqueue.Open(o)
-	if err != nil {
-		return nil, fmt.Errorf("deadletter: %w", err)
-	}
-	return &Store{queue: q}, nil
+	return o, nil
 }
 
 // LinesOnly marks the sink: it stores the lines that a pipeline makes of its letters.

@@ -66,6 +66,25 @@ type Sink[T any] struct {
 // New returns a sink that writes to a folder. It fails for options that make no
 // sense, and if the folder cannot be made.
 func New[T any](opts Options) (*Sink[T], error) {
+	if err := opts.prepare(); err != nil {
+		return nil, err
+	}
+	if err := vfs.MkdirAll(opts.FS, opts.Dir, 0o700); err != nil {
+		return nil, err
+	}
+	var id [4]byte
+	rand.Read(id[:])
+	s := &Sink[T]{opts: opts, id: hex.EncodeToString(id[:])}
+	if err := s.recover(); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// Check reports what New would find wrong with the options. It opens nothing.
+func (opts Options) Check() error { return opts.prepare() }
+
+func (opts *Options) prepare() error {
 	if opts.Prefix == "" {
 		opts.Prefix = "events"
 	}
@@ -86,24 +105,15 @@ func New[T any](opts Options) (*Sink[T], error) {
 	}
 	switch {
 	case opts.Dir == "":
-		return nil, errors.New("batch/file: Options has no Dir")
+		return errors.New("batch/file: Options has no Dir")
 	case !plain(opts.Prefix) || opts.Prefix[0] == '.':
-		return nil, fmt.Errorf("batch/file: Prefix %q: want letters, digits, dashes, underscores and dots, and no dot at the beginning", opts.Prefix)
+		return fmt.Errorf("batch/file: Prefix %q: want letters, digits, dashes, underscores and dots, and no dot at the beginning", opts.Prefix)
 	case !plain(opts.Suffix) || strings.HasSuffix(opts.Suffix, partSuffix):
-		return nil, fmt.Errorf("batch/file: Suffix %q: want letters, digits, dashes, underscores and dots, and not %s at the end", opts.Suffix, partSuffix)
+		return fmt.Errorf("batch/file: Suffix %q: want letters, digits, dashes, underscores and dots, and not %s at the end", opts.Suffix, partSuffix)
 	case opts.MaxBytes < 0:
-		return nil, fmt.Errorf("batch/file: MaxBytes is %d", opts.MaxBytes)
+		return fmt.Errorf("batch/file: MaxBytes is %d", opts.MaxBytes)
 	}
-	if err := vfs.MkdirAll(opts.FS, opts.Dir, 0o700); err != nil {
-		return nil, err
-	}
-	var id [4]byte
-	rand.Read(id[:])
-	s := &Sink[T]{opts: opts, id: hex.EncodeToString(id[:])}
-	if err := s.recover(); err != nil {
-		return nil, err
-	}
-	return s, nil
+	return nil
 }
 
 func plain(name string) bool {

@@ -98,6 +98,25 @@ type Options struct {
 	Now func() time.Time
 }
 
+// Check reports what NewSink and NewBuffer would find wrong with the options. It opens nothing.
+func (o Options) Check() error {
+	if err := o.prepare(); err != nil {
+		return err
+	}
+	if err := o.queue().Check(); err != nil {
+		return fmt.Errorf("spool: %w", err)
+	}
+	return nil
+}
+
+// queue is what the options say of the files.
+func (o *Options) queue() diskqueue.Options {
+	return diskqueue.Options{
+		Dir: o.Dir, FS: o.FS, Sync: o.Sync, SyncEvery: o.SyncEvery, MaxBytes: o.MaxBytes, SegmentBytes: o.SegmentBytes,
+		Full: o.Full, Now: o.Now,
+	}
+}
+
 func (o *Options) prepare() error {
 	if o.BatchRows == 0 {
 		o.BatchRows = 1000
@@ -118,15 +137,14 @@ func (o *Options) prepare() error {
 }
 
 func (o *Options) open(log *logger) (*diskqueue.Queue, error) {
-	q, err := diskqueue.Open(diskqueue.Options{
-		Dir: o.Dir, FS: o.FS, Sync: o.Sync, SyncEvery: o.SyncEvery, MaxBytes: o.MaxBytes, SegmentBytes: o.SegmentBytes,
-		Full: o.Full, Now: o.Now, OnDamage: func(d Damage) {
-			log.warn("damage", "a spool is damaged", "place", d.String())
-			if o.OnDamage != nil {
-				o.OnDamage(d)
-			}
-		},
-	})
+	files := o.queue()
+	files.OnDamage = func(d Damage) {
+		log.warn("damage", "a spool is damaged", "place", d.String())
+		if o.OnDamage != nil {
+			o.OnDamage(d)
+		}
+	}
+	q, err := diskqueue.Open(files)
 	if err != nil {
 		return nil, fmt.Errorf("spool: %w", err)
 	}

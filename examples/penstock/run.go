@@ -95,6 +95,14 @@ func (p *pipelineFile) parser() (parse.Parser[parse.Record], error) {
 	return parser, err
 }
 
+// limited is a configuration that has what the key pipeline says.
+func (p *pipelineFile) limited() ingest.Config[parse.Record] {
+	return ingest.Config[parse.Record]{
+		Workers: p.limits.Workers, MinWorkers: p.limits.MinWorkers, MaxMessage: p.limits.MaxMessage, MaxEvents: p.limits.MaxEvents,
+		Ordered: p.limits.Ordered, Chunks: p.limits.Chunks, ChunkSize: p.limits.ChunkSize,
+	}
+}
+
 // run opens everything, runs the pipeline, and closes everything.
 func (p *pipelineFile) run(ctx context.Context, std stdio, log *slog.Logger) (err error) {
 	var closers []io.Closer
@@ -108,11 +116,8 @@ func (p *pipelineFile) run(ctx context.Context, std stdio, log *slog.Logger) (er
 			closers = append(closers, c)
 		}
 	}
-	cfg := ingest.Config[parse.Record]{
-		Validator: validate.ECS(), Logger: log,
-		Workers: p.limits.Workers, MinWorkers: p.limits.MinWorkers, MaxMessage: p.limits.MaxMessage, MaxEvents: p.limits.MaxEvents,
-		Ordered: p.limits.Ordered, Chunks: p.limits.Chunks, ChunkSize: p.limits.ChunkSize,
-	}
+	cfg := p.limited()
+	cfg.Validator, cfg.Logger = validate.ECS(), log
 	if cfg.Parser, err = p.parser(); err != nil {
 		return err
 	}
@@ -145,6 +150,7 @@ func (p *pipelineFile) run(ctx context.Context, std stdio, log *slog.Logger) (er
 		}
 		cfg.Sources = append(cfg.Sources, src)
 	}
+	distinct(cfg.Sources)
 	pl, err := ingest.New(cfg)
 	if err != nil {
 		return err
@@ -166,6 +172,25 @@ func (p *pipelineFile) run(ctx context.Context, std stdio, log *slog.Logger) (er
 	noMore()
 	summary(std.err, pl.Stats())
 	return err
+}
+
+// distinct gives sources of one name, such as syslog over UDP and over TCP, names of their own
+// in the counters: syslog, syslog-2.
+func distinct(sources []ingest.Source) {
+	taken := map[string]bool{}
+	for i, s := range sources {
+		name := fmt.Sprintf("source-%d", i+1)
+		if n, ok := s.(ingest.Named); ok {
+			name = n.Name()
+		}
+		own := name
+		for k := 2; taken[own]; k++ {
+			own = fmt.Sprintf("%s-%d", name, k)
+		}
+		if taken[own] = true; own != name {
+			sources[i] = ingest.WithName(own, s)
+		}
+	}
 }
 
 // reloads reads packs and overlays again whenever the process gets SIGHUP.

@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/penstock-dev/penstock/ingest"
 	"github.com/penstock-dev/penstock/internal/peertest"
 )
 
@@ -215,7 +216,7 @@ func TestReadmeChecks(t *testing.T) {
 	if err := os.WriteFile(name, []byte(config), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if out, errs, code := penstock(t, "", "check", "-c", name); code != 0 || !strings.Contains(out, "3 sources, 2 sinks") {
+	if out, errs, code := penstock(t, "", "check", "-c", name); code != 0 || !strings.Contains(out, "5 sources, 2 sinks") {
 		t.Errorf("exit %d: %s%s", code, out, errs)
 	}
 }
@@ -274,6 +275,20 @@ func TestCheck(t *testing.T) {
 		"sources: [{stdin: {}}]\nsinks: [{stdout: {}}]\nparser: {pack: acme.nothing}\n":                  "acme.nothing",
 		"sources: [{stdin: {}}]\nsinks: [{stdout: {}}]\noutput: {schema: xml}\n":                         "ocsf",
 		"sources: [{api: {endpoints: [{definition: okta.system}]}}]\nsinks: [{stdout: {}}]\n":            "needs domain, secret token",
+		"sources:\n  - syslog: {network: udp, adress: x}\nsinks: [{stdout: {}}]\n":                       `:2:28: "adress" is not known here`,
+		"sources: [{stdin: {}}]\nsinks: [{stdout: {}}]\npipeline: {workers: -1}\n":                       "Workers is -1",
+		"sources: [{sylog: {}}]\nsinks: [{stdout: {}}]\n":                                                `did you mean "syslog"?`,
+		"sources: [{syslog: {network: upd, address: \"127.0.0.1:1\"}}]\nsinks: [{stdout: {}}]\n":         `:1:20: ingest/syslog: unknown Network "upd"`,
+		"sources: [{relp: {address: \":2514\"}}]\nsinks: [{stdout: {}}]\n":                               "names no host",
+		"sources: [{http: {address: \"0.0.0.0:8088\"}}]\nsinks: [{stdout: {}}]\n":                        "anyone who can reach 0.0.0.0:8088 could send",
+		"sources: [{file: {}}]\nsinks: [{stdout: {}}]\n":                                                 "no Include",
+		"sources: [{backfill: {}}]\nsinks: [{stdout: {}}]\n":                                             "paths or globs",
+		"sources: [{stdin: {}}]\nsinks: [{file: {}}]\n":                                                  "no Dir",
+		"sources: [{stdin: {}}]\nsinks: [{stdout: {}, spool: {max_bytes: 1GiB}}]\n":                      "spool: Options has no Dir",
+		"sources: [{stdin: {}}]\nsinks: [{elastic: {urls: [\"ftp://x\"]}}]\n":                            "ftp",
+		"sources: [{stdin: {}}]\nsinks: [{stdout: {}}]\ndead_letters: {}\n":                              "no Dir",
+		"sources: [{file: {include: [x]}, join: {start: \"(\"}}]\nsinks: [{stdout: {}}]\n":               "missing closing )",
+		"sources: [{file: {include: [x]}, join: {}}]\nsinks: [{stdout: {}}]\n":                           "one of Indented, Start",
 		"sources: [{stdin: {}}]\nsinks: [{stdout: {}}]\nextra: 1\n":                                      `"extra" is not known`,
 		"sources: [{stdin: {}}]\nsinks: [{elastic: {urls: [x], auth: {secret: {env: NOT_SET_HERE}}}}]\n": "NOT_SET_HERE is not set",
 	} {
@@ -284,5 +299,21 @@ func TestCheck(t *testing.T) {
 		if !strings.Contains(out+errs, want) || (code == 0) != (errs == "") {
 			t.Errorf("%s: exit %d\n%s%s\nwant %q", config, code, out, errs, want)
 		}
+	}
+}
+
+// Counters of two sources of one kind are told apart.
+func TestDistinctNames(t *testing.T) {
+	named := func(name string) ingest.Source {
+		return ingest.WithName(name, ingest.SourceFunc(func(context.Context, *ingest.Emit) error { return nil }))
+	}
+	sources := []ingest.Source{named("syslog"), named("syslog-2"), named("syslog"), named("syslog")}
+	distinct(sources)
+	var names []string
+	for _, s := range sources {
+		names = append(names, s.(ingest.Named).Name())
+	}
+	if got := strings.Join(names, " "); got != "syslog syslog-2 syslog-3 syslog-4" {
+		t.Error(got)
 	}
 }

@@ -54,6 +54,18 @@ func loadPipeline(name string, std stdio, log *slog.Logger) (*pipelineFile, erro
 	if err := f.Fill(root.Get("pipeline"), &p.limits); err != nil {
 		return nil, err
 	}
+	if n := root.Get("pipeline"); n != nil {
+		cfg := p.limited()
+		cfg.Parser = parse.ParserFunc[parse.Record](func(*parse.Message, *parse.Events[parse.Record]) error { return nil })
+		cfg.Sources = []ingest.Source{ingest.FromReader("check", strings.NewReader(""))}
+		cfg.Sink = batch.NewWriter[parse.Record](io.Discard)
+		if cfg.Encoder, err = p.parse.encoder(); err != nil {
+			return nil, err
+		}
+		if _, err := ingest.New(cfg); err != nil {
+			return nil, f.Wrap(n, err)
+		}
+	}
 	if n := root.Get("admin"); n != nil {
 		if p.admin, err = f.Text(n); err != nil {
 			return nil, err
@@ -85,6 +97,9 @@ func loadPipeline(name string, std stdio, log *slog.Logger) (*pipelineFile, erro
 		var o deadletter.Options
 		if err := f.Fill(n, &o); err != nil {
 			return nil, err
+		}
+		if err := o.Check(); err != nil {
+			return nil, f.Wrap(n, err)
 		}
 		p.dead = func() (deadSink, io.Closer, error) {
 			s, err := deadletter.New(o)
@@ -198,7 +213,7 @@ func pick[T any](f *config.File, n *yaml.Node, kinds map[string]kind[T], what st
 			names = append(names, name)
 		}
 		slices.Sort(names)
-		return nil, f.Errorf(key, "%s is no kind of %s; there are %s", key.Text, what, strings.Join(names, ", "))
+		return nil, f.Errorf(key, "%s is no kind of %s; there are %s%s", key.Text, what, strings.Join(names, ", "), config.Hint(key.Text, names))
 	}
 	return k(f, options)
 }
@@ -242,6 +257,9 @@ func (p *pipelineFile) sink(n *yaml.Node) (e sinkEntry, err error) {
 	var o spool.Options
 	if err := f.Fill(before, &o); err != nil {
 		return e, err
+	}
+	if err := o.Check(); err != nil {
+		return e, f.Wrap(before, err)
 	}
 	e.open = func(dead deadSink) (recordSink, io.Closer, error) {
 		inner, c, err := open()

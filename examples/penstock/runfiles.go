@@ -2,6 +2,7 @@ package main
 
 import (
 	"compress/gzip"
+	"errors"
 	"io"
 	"regexp"
 	"time"
@@ -36,7 +37,12 @@ func decoders() (map[string]func(io.Reader) (io.ReadCloser, error), error) {
 }
 
 // backfill is a kind whose source ends when it has read its files.
-func backfill(o file.Options) (ingest.Source, io.Closer, error) { return file.New(o), nil, nil }
+func backfill(o file.Options) (ingest.Source, io.Closer, error) {
+	if len(o.Paths) == 0 && len(o.Globs) == 0 {
+		return nil, nil, errors.New("backfill: paths or globs are needed")
+	}
+	return file.New(o), nil, nil
+}
 
 // joinOptions say which lines belong together: one of the keys, see package ingest/join.
 type joinOptions struct {

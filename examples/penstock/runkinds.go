@@ -1,7 +1,9 @@
 package main
 
 import (
+	"errors"
 	"io"
+	"io/fs"
 	"log/slog"
 
 	"github.com/penstock-dev/penstock/batch/clickhouse"
@@ -36,12 +38,28 @@ import (
 // kind makes an opener from the options that the file has.
 type kind[T any] func(f *config.File, n *yaml.Node) (opener[T], error)
 
-// kindOf is a kind whose options are a struct of the Go API.
-func kindOf[O, T any](open func(O) (T, io.Closer, error)) kind[T] {
+// kindOf is a kind whose options are a struct of the Go API. check, if set, says what is wrong
+// with them without opening anything; nil: open opens nothing itself.
+func kindOf[O, T any](check func(O) error, open func(O) (T, io.Closer, error)) kind[T] {
 	return func(f *config.File, n *yaml.Node) (opener[T], error) {
 		var o O
 		if err := f.Fill(n, &o); err != nil {
 			return nil, err
+		}
+		if check == nil {
+			check = func(o O) error {
+				_, c, err := open(o)
+				if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) {
+					return nil // a secret or a certificate, of the machine that it will run on
+				}
+				if err == nil && c != nil {
+					err = c.Close()
+				}
+				return err
+			}
+		}
+		if err := check(o); err != nil {
+			return nil, f.Wrap(n, err)
 		}
 		return func() (T, io.Closer, error) {
 			t, c, err := open(o)
@@ -51,14 +69,22 @@ func kindOf[O, T any](open func(O) (T, io.Closer, error)) kind[T] {
 }
 
 // listener is kindOf for a source that is closed by its Run.
-func listener[O any, S ingest.Source](log *slog.Logger, open func(O, *slog.Logger) (S, error)) kind[ingest.Source] {
-	return kindOf(func(o O) (ingest.Source, io.Closer, error) {
+func listener[O any, S ingest.Source](log *slog.Logger, check func(O) error, open func(O, *slog.Logger) (S, error)) kind[ingest.Source] {
+	return kindOf(check, func(o O) (ingest.Source, io.Closer, error) {
 		s, err := open(o, log)
 		if err != nil {
 			return nil, nil, err
 		}
 		return s, nil, nil
 	})
+}
+
+// server checks the options of a source over HTTP.
+func server[H any](o inhttp.ServerOptions, handler func() (H, error)) error {
+	if _, err := handler(); err != nil {
+		return err
+	}
+	return o.Check()
 }
 
 // The HTTP sources have the options of the server and their own side by side.
@@ -126,8 +152,8 @@ func (p *pipelineFile) sourceKinds() map[string]kind[ingest.Source] {
 	log := p.log
 	codecs := bodyCodecs()
 	return map[string]kind[ingest.Source]{
-		"stdin": kindOf(func(o reader.Options) (ingest.Source, io.Closer, error) { return reader.New(p.std.in, o), nil, nil }),
-		"file": listener(log, func(o file.FollowOptions, log *slog.Logger) (*file.Follower, error) {
+		"stdin": kindOf(nil, func(o reader.Options) (ingest.Source, io.Closer, error) { return reader.New(p.std.in, o), nil, nil }),
+		"file": listener(log, nil, func(o file.FollowOptions, log *slog.Logger) (*file.Follower, error) {
 			o.Logger = log
 			if o.Decoders == nil {
 				var err error
@@ -137,57 +163,67 @@ func (p *pipelineFile) sourceKinds() map[string]kind[ingest.Source] {
 			}
 			return file.Follow(o)
 		}),
-		"backfill": kindOf(backfill),
-		"syslog": listener(log, func(o syslog.Options, log *slog.Logger) (*syslog.Source, error) {
+		"backfill": kindOf(nil, backfill),
+		"syslog": listener(log, syslog.Options.Check, func(o syslog.Options, log *slog.Logger) (*syslog.Source, error) {
 			o.Logger = log
 			return syslog.Listen(o)
 		}),
-		"relp": listener(log, func(o relp.Options, log *slog.Logger) (*relp.Source, error) {
+		"relp": listener(log, relp.Options.Check, func(o relp.Options, log *slog.Logger) (*relp.Source, error) {
 			o.Logger = log
 			return relp.Listen(o)
 		}),
-		"http": listener(log, func(o httpOptions, log *slog.Logger) (*inhttp.Source, error) {
+		"http": listener(log, func(o httpOptions) error {
+			return server(o.ServerOptions, func() (inhttp.Handler, error) { return inhttp.NewHandler(o.Options) })
+		}, func(o httpOptions, log *slog.Logger) (*inhttp.Source, error) {
 			o.Logger = log
 			o.Codecs = codecs
 			return inhttp.Listen(o.ServerOptions, o.Options)
 		}),
-		"splunk": listener(log, func(o splunkOptions, log *slog.Logger) (*insplunk.Source, error) {
+		"splunk": listener(log, func(o splunkOptions) error {
+			return server(o.ServerOptions, func() (insplunk.Handler, error) { return insplunk.NewHandler(o.Options) })
+		}, func(o splunkOptions, log *slog.Logger) (*insplunk.Source, error) {
 			o.Logger = log
 			o.Codecs = codecs
 			return insplunk.Listen(o.ServerOptions, o.Options)
 		}),
-		"elastic": listener(log, func(o elasticOptions, log *slog.Logger) (*inelastic.Source, error) {
+		"elastic": listener(log, func(o elasticOptions) error {
+			return server(o.ServerOptions, func() (inelastic.Handler, error) { return inelastic.NewHandler(o.Options) })
+		}, func(o elasticOptions, log *slog.Logger) (*inelastic.Source, error) {
 			o.Logger = log
 			o.Codecs = codecs
 			return inelastic.Listen(o.ServerOptions, o.Options)
 		}),
-		"otlp": listener(log, func(o otlpOptions, log *slog.Logger) (*inotlp.Source, error) {
+		"otlp": listener(log, func(o otlpOptions) error {
+			return server(o.ServerOptions, func() (inotlp.Handler, error) { return inotlp.NewHandler(o.Options), nil })
+		}, func(o otlpOptions, log *slog.Logger) (*inotlp.Source, error) {
 			o.Logger = log
 			o.Codecs = codecs
 			return inotlp.Listen(o.ServerOptions, o.Options)
 		}),
-		"loki": listener(log, func(o lokiOptions, log *slog.Logger) (*inloki.Source, error) {
+		"loki": listener(log, func(o lokiOptions) error {
+			return server(o.ServerOptions, func() (inloki.Handler, error) { return inloki.NewHandler(o.Options), nil })
+		}, func(o lokiOptions, log *slog.Logger) (*inloki.Source, error) {
 			o.Logger = log
 			o.Codecs = codecs
 			return inloki.Listen(o.ServerOptions, o.Options)
 		}),
-		"forward": listener(log, func(o forward.Options, log *slog.Logger) (*forward.Source, error) {
+		"forward": listener(log, forward.Options.Check, func(o forward.Options, log *slog.Logger) (*forward.Source, error) {
 			o.Logger = log
 			return forward.Listen(o)
 		}),
-		"lumberjack": listener(log, func(o lumberjack.Options, log *slog.Logger) (*lumberjack.Source, error) {
+		"lumberjack": listener(log, lumberjack.Options.Check, func(o lumberjack.Options, log *slog.Logger) (*lumberjack.Source, error) {
 			o.Logger = log
 			return lumberjack.Listen(o)
 		}),
-		"exec": listener(log, func(o exec.Options, log *slog.Logger) (*exec.Source, error) {
+		"exec": listener(log, nil, func(o exec.Options, log *slog.Logger) (*exec.Source, error) {
 			o.Logger = log
 			return exec.New(o)
 		}),
-		"evtx": listener(log, func(o evtx.Options, log *slog.Logger) (*evtx.Source, error) {
+		"evtx": listener(log, nil, func(o evtx.Options, log *slog.Logger) (*evtx.Source, error) {
 			o.Logger = log
 			return evtx.New(o)
 		}),
-		"journald": listener(log, func(o journald.Options, _ *slog.Logger) (*journald.Source, error) { return journald.New(o) }),
+		"journald": listener(log, nil, func(o journald.Options, _ *slog.Logger) (*journald.Source, error) { return journald.New(o) }),
 		"api":      p.apiSource,
 	}
 }
@@ -196,8 +232,8 @@ func (p *pipelineFile) sourceKinds() map[string]kind[ingest.Source] {
 func closing[O any, S interface {
 	recordSink
 	io.Closer
-}](open func(O) (S, error)) kind[recordSink] {
-	return kindOf(func(o O) (recordSink, io.Closer, error) {
+}](check func(O) error, open func(O) (S, error)) kind[recordSink] {
+	return kindOf(check, func(o O) (recordSink, io.Closer, error) {
 		s, err := open(o)
 		if err != nil {
 			return nil, nil, err
@@ -209,32 +245,32 @@ func closing[O any, S interface {
 func (p *pipelineFile) sinkKinds() map[string]kind[recordSink] {
 	log := p.log
 	return map[string]kind[recordSink]{
-		"stdout": kindOf(func(struct{}) (recordSink, io.Closer, error) {
+		"stdout": kindOf(nil, func(struct{}) (recordSink, io.Closer, error) {
 			return p.std.lines(), nil, nil
 		}),
-		"file": closing(batchfile.New[parse.Record]),
-		"elastic": closing(func(o elasticSink) (*elastic.Sink[parse.Record], error) {
+		"file": closing(batchfile.Options.Check, batchfile.New[parse.Record]),
+		"elastic": closing(nil, func(o elasticSink) (*elastic.Sink[parse.Record], error) {
 			o.Logger = log
 			return elastic.New[parse.Record](o.Options, o.Index)
 		}),
-		"splunk": closing(func(o splunkSink) (*splunk.Sink[parse.Record], error) {
+		"splunk": closing(nil, func(o splunkSink) (*splunk.Sink[parse.Record], error) {
 			o.Logger = log
 			return splunk.New[parse.Record](o.Options, o.Event)
 		}),
-		"loki": closing(func(o lokiSink) (*loki.Sink[parse.Record], error) {
+		"loki": closing(nil, func(o lokiSink) (*loki.Sink[parse.Record], error) {
 			o.Logger = log
 			return loki.New[parse.Record](o.Options, o.Stream)
 		}),
-		"otlp": closing(func(o otlpSink) (*otlp.Sink[parse.Record], error) {
+		"otlp": closing(nil, func(o otlpSink) (*otlp.Sink[parse.Record], error) {
 			o.Logger = log
 			return otlp.New[parse.Record](o.Options, o.Resource)
 		}),
-		"webhook": closing(func(o webhookSink) (*webhook.Sink[parse.Record], error) {
+		"webhook": closing(nil, func(o webhookSink) (*webhook.Sink[parse.Record], error) {
 			o.Logger = log
 			return webhook.New[parse.Record](o.Options, o.Form)
 		}),
-		"syslog": closing(batchsyslog.New[parse.Record]),
-		"clickhouse": closing(func(o clickhouseSink) (*clickhouse.Sink[parse.Record], error) {
+		"syslog": closing(nil, batchsyslog.New[parse.Record]),
+		"clickhouse": closing(nil, func(o clickhouseSink) (*clickhouse.Sink[parse.Record], error) {
 			o.Logger = log
 			return clickhouse.New[parse.Record](o.Options, o.Table)
 		}),

@@ -91,8 +91,15 @@ func Listen(opts Options) (*Source, error) {
 	return s, nil
 }
 
-func (s *Source) listen() error {
-	o := &s.opts
+// Check reports what Listen would find wrong with the options. It opens nothing.
+func (o Options) Check() error {
+	if err := o.prepare(); err != nil {
+		return fmt.Errorf("ingest/forward: %w", err)
+	}
+	return nil
+}
+
+func (o *Options) prepare() error {
 	if o.Name == "" {
 		o.Name = "forward"
 	}
@@ -116,9 +123,17 @@ func (s *Source) listen() error {
 	case o.Network == "unix" && o.TLS != nil:
 		return errors.New("TLS is for tcp")
 	case o.Network == "tcp":
-		if err := listen.CheckAddress(o.Address); err != nil {
-			return err
-		}
+		return listen.CheckAddress(o.Address)
+	case o.Address == "":
+		return errors.New("Address is empty: want the path of a socket")
+	}
+	return nil
+}
+
+func (s *Source) listen() error {
+	o := &s.opts
+	if err := o.prepare(); err != nil {
+		return err
 	}
 	if o.TLS != nil {
 		var err error

@@ -79,6 +79,29 @@ type Source struct {
 func Listen(opts Options) (*Source, error) {
 	s := &Source{opts: opts, log: listen.NewLog(opts.Logger)}
 	o := &s.opts
+	err := o.prepare()
+	if err == nil && o.TLS != nil {
+		s.tls, _, err = o.TLS.Config()
+	}
+	if err == nil {
+		var l net.Listener
+		if l, err = net.Listen("tcp", o.Address); err == nil {
+			s.guard = listen.NewGuard(l, o.Limits, s.log)
+			return s, nil
+		}
+	}
+	return nil, fmt.Errorf("ingest/relp: %w", err)
+}
+
+// Check reports what Listen would find wrong with the options. It opens nothing.
+func (o Options) Check() error {
+	if err := o.prepare(); err != nil {
+		return fmt.Errorf("ingest/relp: %w", err)
+	}
+	return nil
+}
+
+func (o *Options) prepare() error {
 	if o.Name == "" {
 		o.Name = "relp"
 	}
@@ -98,17 +121,7 @@ func Listen(opts Options) (*Source, error) {
 	default:
 		err = listen.CheckAddress(o.Address)
 	}
-	if err == nil && o.TLS != nil {
-		s.tls, _, err = o.TLS.Config()
-	}
-	if err == nil {
-		var l net.Listener
-		if l, err = net.Listen("tcp", o.Address); err == nil {
-			s.guard = listen.NewGuard(l, o.Limits, s.log)
-			return s, nil
-		}
-	}
-	return nil, fmt.Errorf("ingest/relp: %w", err)
+	return err
 }
 
 // Name is the name from the options.

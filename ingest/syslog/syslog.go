@@ -121,8 +121,15 @@ func Listen(opts Options) (*Source, error) {
 	return s, nil
 }
 
-func (s *Source) listen() error {
-	o := &s.opts
+// Check reports what Listen would find wrong with the options. It opens nothing.
+func (o Options) Check() error {
+	if err := o.prepare(); err != nil {
+		return fmt.Errorf("ingest/syslog: %w", err)
+	}
+	return nil
+}
+
+func (o *Options) prepare() error {
 	if o.Name == "" {
 		o.Name = "syslog"
 	}
@@ -147,15 +154,36 @@ func (s *Source) listen() error {
 	if o.ReadBuffer < 0 || o.Delay < 0 {
 		return errors.New("ReadBuffer and Delay are not negative")
 	}
+	switch o.Network {
+	case "tcp", "tcp4", "tcp6":
+		return listen.CheckAddress(o.Address)
+	case "udp", "udp4", "udp6", "unix", "unixgram":
+	default:
+		return fmt.Errorf("unknown Network %q: it is one of udp, tcp, unix, unixgram", o.Network)
+	}
+	switch {
+	case o.TLS != nil:
+		return fmt.Errorf("TLS needs Network tcp, not %q", o.Network)
+	case o.Network == "unix", o.Network == "unixgram":
+		if o.Address == "" {
+			return errors.New("Address is empty: want the path of a socket")
+		}
+		return nil
+	}
+	return listen.CheckAddress(o.Address)
+}
+
+func (s *Source) listen() error {
+	o := &s.opts
+	if err := o.prepare(); err != nil {
+		return err
+	}
 	s.framing = o.Framing
 	if s.framing == nil {
 		s.framing = Auto
 	}
 	s.log = listen.NewLog(o.Logger)
 	if o.TLS != nil {
-		if o.Network != "tcp" && o.Network != "tcp4" && o.Network != "tcp6" {
-			return fmt.Errorf("TLS needs Network tcp, not %q", o.Network)
-		}
 		cfg, _, err := o.TLS.Config()
 		if err != nil {
 			return err
@@ -164,9 +192,6 @@ func (s *Source) listen() error {
 	}
 	switch o.Network {
 	case "udp", "udp4", "udp6":
-		if err := listen.CheckAddress(o.Address); err != nil {
-			return err
-		}
 		c, err := net.ListenPacket(o.Network, o.Address)
 		if err != nil {
 			return err
@@ -185,9 +210,6 @@ func (s *Source) listen() error {
 		s.packets = c
 		return s.chmod()
 	case "tcp", "tcp4", "tcp6":
-		if err := listen.CheckAddress(o.Address); err != nil {
-			return err
-		}
 		l, err := net.Listen(o.Network, o.Address)
 		if err != nil {
 			return err
@@ -203,8 +225,6 @@ func (s *Source) listen() error {
 		}
 		s.guard = listen.NewGuard(l, o.Limits, s.log)
 		return s.chmod()
-	default:
-		return fmt.Errorf("unknown Network %q: it is one of udp, tcp, unix, unixgram", o.Network)
 	}
 	return nil
 }

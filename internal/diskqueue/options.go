@@ -79,6 +79,9 @@ func (d Damage) String() string {
 	return fmt.Sprintf("%s at byte %d: %s; %d entries lost, from number %d on", d.Path, d.Offset, d.Reason, d.Entries, d.First)
 }
 
+// Check reports what Open would find wrong with the options. It opens nothing.
+func (o Options) Check() error { return o.prepare() }
+
 func (o *Options) prepare() error {
 	if o.FS == nil {
 		o.FS = vfs.OS

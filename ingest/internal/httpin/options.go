@@ -71,6 +71,9 @@ type Options struct {
 	Logger *slog.Logger
 }
 
+// Check reports what Listen would find wrong with the options. It opens nothing.
+func (o Options) Check() error { return o.prepare() }
+
 func (o *Options) prepare() error {
 	if o.Name == "" {
 		o.Name = "http"

@@ -221,7 +221,7 @@ func (f *File) fields(n *yaml.Node, v reflect.Value) error {
 		i, ok := keys[p.Key.Text]
 		if !ok {
 			slices.Sort(names)
-			return f.Errorf(p.Key, "%q is not known here; it is one of %s", p.Key.Text, strings.Join(names, ", "))
+			return f.Errorf(p.Key, "%q is not known here; it is one of %s%s", p.Key.Text, strings.Join(names, ", "), Hint(p.Key.Text, names))
 		}
 		if err := f.value(p.Value, v.FieldByIndex(i)); err != nil {
 			return err
@@ -400,7 +400,7 @@ func (f *File) Keys(n *yaml.Node, allowed ...string) error {
 	}
 	for _, p := range n.Pairs {
 		if !slices.Contains(allowed, p.Key.Text) {
-			return f.Errorf(p.Key, "%q is not known here; it is one of %s", p.Key.Text, strings.Join(allowed, ", "))
+			return f.Errorf(p.Key, "%q is not known here; it is one of %s%s", p.Key.Text, strings.Join(allowed, ", "), Hint(p.Key.Text, allowed))
 		}
 	}
 	return nil
