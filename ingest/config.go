@@ -145,8 +145,8 @@ type Config[T any] struct {
 	// Stats.LeftBehind. Of those there are at most 64; then no more are replaced. Default:
 	// 5 s. Negative: no limit.
 	ParseTimeout time.Duration
-	// Quarantine says when a component that fails again and again is taken out.
-	// Default: never.
+	// Quarantine says when a component that fails again and again is taken out. Default:
+	// for a sender whose messages make it fail.
 	Quarantine Quarantine
 	// SwapTimeout is how long a sink that Swap replaces may take for what it is
 	// writing, from the begin of that Write; but it gets 50 ms from the Swap in any

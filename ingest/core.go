@@ -20,6 +20,7 @@ type core struct {
 	abort        sync.Once     //
 	aborted      chan struct{} // closed: nothing is delivered any more
 	now          func() time.Time
+	mono         func() time.Time // the monotonic clock of silence and of what the minder does
 	log          *logger
 	global       bool     // one order over all sources
 	ladder       *ladder  // nil without Priorities
@@ -78,6 +79,7 @@ func newCore(l Limits, chunks int) *core {
 		free:    newPool[*Chunk](0, nil),
 		patient: make(chan struct{}, maxPool),
 		aborted: make(chan struct{}),
+		mono:    time.Now,
 		packIDs: map[string]uint16{"": 0},
 		packs:   []packState{{}},
 	}

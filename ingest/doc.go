@@ -60,7 +60,8 @@
 // of category INTERNAL; the worker goes on with new instances. A plugin that never
 // returns cannot be stopped: after Config.ParseTimeout its worker is replaced, the
 // message is a dead letter of category TIMEOUT, and the goroutine is left behind.
-// Quarantine takes a component that fails again and again out of service.
+// Quarantine takes a component that fails again and again out of service, by default for
+// the sender whose messages make it fail.
 //
 // # Under pressure
 //

@@ -173,7 +173,9 @@ func (p *Pipeline[T]) giveUp(w *worker[T]) {
 		"component", component, "function", function, "source", c.src.name, "limit", p.cfg.ParseTimeout, "stack", trace)
 	set := s.set
 	p.core.notice(Notice{Kind: WorkerHung, Source: c.src.name, Component: component, Detail: function})
-	p.blame(set, number, component)
+	if !p.blame(set, number, component) {
+		p.accuse(set, number, component, c.src, &c.Msgs[msg], "", true) // what chooses the pack may be what hangs
+	}
 	set.release()
 	p.core.feed.lost(again)
 	l.wg.Done() // only now, after the feed has started another

@@ -16,18 +16,22 @@ func (p *Pipeline[T]) mind(ended <-chan struct{}) {
 	if p.cfg.ParseTimeout > 0 {
 		every = min(every, max(p.cfg.ParseTimeout/8, time.Millisecond))
 	}
-	tick := time.NewTicker(every)
-	defer tick.Stop()
-	last := time.Now()
+	ticks := p.ticks
+	if ticks == nil {
+		tick := time.NewTicker(every)
+		defer tick.Stop()
+		ticks = tick.C
+	}
+	last := p.core.mono()
 	var slow, shrunk time.Time
 	for {
 		select {
 		case <-ended:
-			p.core.log.flush(time.Now(), true)
+			p.core.log.flush(p.core.mono(), true)
 			return
-		case <-tick.C:
+		case <-ticks:
 		}
-		now := time.Now()
+		now := p.core.mono()
 		// A process that was stopped for a while blames nobody for it.
 		passed := min(now.Sub(last), 2*every)
 		last = now

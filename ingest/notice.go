@@ -66,7 +66,8 @@ type Notice struct {
 	// Class and Step are those that the notice is about.
 	Class string `json:"class,omitempty"`
 	Step  Step   `json:"step,omitempty"`
-	// Component is what failed, Detail the function in it.
+	// Component is what failed, Detail the function in it, or for Quarantine the pack of
+	// the messages.
 	Component string `json:"component,omitempty"`
 	Detail    string `json:"detail,omitempty"`
 	// Count is how many events are gone in a Gap.
@@ -101,11 +102,24 @@ func (n *Notice) String() string {
 	case WorkerHung:
 		return fmt.Sprintf("%s of source %s hangs in %s: its worker was replaced and its goroutine left behind", n.Component, n.Source, n.Detail)
 	case OutOfService:
-		return fmt.Sprintf("%s has failed too often and is out of service", n.Component)
+		return fmt.Sprintf("%s has failed too often%s and is out of service%s", n.Component, n.forWhom(" on messages"), n.forWhom(" for them"))
 	case BackInService:
-		return fmt.Sprintf("%s is back in service", n.Component)
+		return fmt.Sprintf("%s is back in service%s", n.Component, n.forWhom(" for messages"))
 	}
 	return n.Kind.String()
+}
+
+// forWhom says after prefix whose messages Quarantine is about, if not everybody's.
+func (n *Notice) forWhom(prefix string) string {
+	switch {
+	case n.Source == "":
+		return ""
+	case prefix == " for them":
+		return prefix
+	case n.Detail != "":
+		return fmt.Sprintf("%s of %s of sender %q of source %s", prefix, n.Detail, n.Sender, n.Source)
+	}
+	return fmt.Sprintf("%s of sender %q of source %s", prefix, n.Sender, n.Source)
 }
 
 // AppendJSON appends the notice as one JSON object.

@@ -35,7 +35,8 @@ type Pipeline[T any] struct {
 	timed   bool          // times of events are compared
 	hurry   chan struct{} // closed by Abort
 	hurried sync.Once
-	ended   chan struct{} // closed when Run returns
+	ended   chan struct{}    // closed when Run returns
+	ticks   <-chan time.Time // of the minder; nil: those of a timer
 
 	started atomic.Bool
 	stop    context.CancelCauseFunc // ends the sources

@@ -137,7 +137,7 @@ func (s *senders) sent(src *sourceState, msgs []parse.Message) {
 	if len(msgs) == 0 {
 		return
 	}
-	now := time.Now()
+	now := s.core.mono()
 	var back []Notice
 	s.mu.Lock()
 	for i := 0; i < len(msgs); {
@@ -171,12 +171,7 @@ func (s *senders) sent(src *sourceState, msgs []parse.Message) {
 // wall is a time of the monotonic clock on the pipeline's own.
 func (s *senders) wall(t, now time.Time) time.Time { return s.core.now().Add(t.Sub(now)) }
 
-func (a *sender) name() string {
-	if a.key.peer.IsValid() {
-		return a.key.name + " " + a.key.peer.String()
-	}
-	return a.key.name
-}
+func (a *sender) name() string { return a.key.String() }
 
 func (s *senders) source(a *sender) string {
 	if a.key.source < 0 {
@@ -249,7 +244,7 @@ func (p *Pipeline[T]) Senders() []SenderStats {
 	if s == nil {
 		return nil
 	}
-	now := time.Now()
+	now := s.core.mono()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	stats := make([]SenderStats, 0, len(s.all))

@@ -3,6 +3,7 @@ package ingest
 import (
 	"fmt"
 	"math/bits"
+	"slices"
 	"time"
 
 	"github.com/penstock-dev/penstock/errcat"
@@ -11,15 +12,22 @@ import (
 
 // Quarantine says when a component that panics or hangs again and again is taken out
 // of service. While it is out, a stage that is Optional is left out; without any other
-// component nothing can be made of a message, and all messages become dead letters of
+// component nothing can be made of a message, and the messages become dead letters of
 // category PARSER_PANIC, which Replay can bring back.
 //
-// The zero value takes nothing out: every single panic is contained, and a sender that
-// knows how to cause one should not be able to stop everybody else's messages. Set it
-// where a broken component costs more than its absence.
+// The zero value takes a component out for one sender at a time: whoever sends what makes
+// it fail loses its service, and nobody else does. Where the parser is a parse.Chooser, as
+// pack.Auto is, that goes for the sender's messages of the same pack only.
 type Quarantine struct {
+	// SenderFaults is how many panics of one component on messages of one sender (see
+	// Watch) and of one pack, within Window, take it out for these, if every second
+	// message of the sender caused one. A hang, which costs a goroutine for good, counts
+	// for half as many, for a minute, for all packs, and however many messages there
+	// were. Default: 10. Negative: none do.
+	SenderFaults int
 	// Faults is how many panics and hangs of one component, within Window, take it
-	// out. 0: none do.
+	// out for everybody: set it where a broken component costs more than its absence.
+	// Default: none do, since a sender that knows how to cause a panic could stop all.
 	Faults int
 	// Window is the time in which they are counted. Default: 1 s.
 	Window time.Duration
@@ -30,6 +38,9 @@ type Quarantine struct {
 }
 
 func (q *Quarantine) prepare() error {
+	if q.SenderFaults == 0 {
+		q.SenderFaults = 10
+	}
 	if q.Window == 0 {
 		q.Window = time.Second
 	}
@@ -93,33 +104,32 @@ func serviceOf(ph phase, stage int) int {
 
 // service is the record of one component of a set; guarded by core.mu.
 type service struct {
-	faults []time.Time // within the window, oldest first
-	until  time.Time   // it is out until then; zero: it is not, or for good
+	faults []fault   // that count, oldest first
+	until  time.Time // it is out until then; zero: it is not, or for good
 	pause  time.Duration
 	trial  time.Time // it has been back since, on probation
 }
 
-// blame counts a panic or a hang of a component, and takes it out where it is one too
-// many. It reports whether it did.
-func (p *Pipeline[T]) blame(s *set[T], number int, component string) bool {
-	q := &p.cfg.Quarantine
-	if number == noService || q.Faults == 0 {
-		return false
+type fault struct {
+	ends   time.Time // then it counts no more
+	weight int       // more than 1: a hang
+	seen   int64     // messages of the sender before it
+}
+
+// fail notes a fault, and reports whether the component is to be taken out for it.
+func (sv *service) fail(q *Quarantine, f fault, most int, now time.Time) bool {
+	sv.faults = slices.DeleteFunc(sv.faults, func(f fault) bool { return now.After(f.ends) })
+	sv.faults = append(sv.faults, f)
+	sum := 0
+	for _, f := range sv.faults {
+		sum += f.weight
 	}
-	now := time.Now()
-	p.core.mu.Lock()
-	if s.out.Load()>>number&1 == 1 {
-		p.core.mu.Unlock()
-		return false
-	}
-	sv := &s.services[number]
-	for len(sv.faults) > 0 && now.Sub(sv.faults[0]) > q.Window {
-		sv.faults = sv.faults[1:]
-	}
-	sv.faults = append(sv.faults, now)
 	probation := !sv.trial.IsZero() && now.Sub(sv.trial) <= sv.pause
-	if len(sv.faults) < q.Faults && !probation {
-		p.core.mu.Unlock()
+	often := f.weight > 1 || f.seen-sv.faults[0].seen <= oneIn*int64(len(sv.faults))
+	if !probation && (sum < most || !often) {
+		if len(sv.faults) > 2*most { // so many among very many
+			sv.faults = sv.faults[len(sv.faults)-most:]
+		}
 		return false
 	}
 	switch {
@@ -133,6 +143,26 @@ func (p *Pipeline[T]) blame(s *set[T], number int, component string) bool {
 		sv.until = now.Add(sv.pause)
 	}
 	sv.faults, sv.trial = nil, time.Time{}
+	return true
+}
+
+// oneIn is of how many messages of a sender one must fail. With fewer faults it is less
+// harm to contain each than to make dead letters of what would have been parsed.
+const oneIn = 2
+
+// blame counts a panic or a hang of a component, and takes it out where it is one too
+// many. It reports whether it did.
+func (p *Pipeline[T]) blame(s *set[T], number int, component string) bool {
+	q := &p.cfg.Quarantine
+	if number == noService || q.Faults == 0 {
+		return false
+	}
+	now := p.core.mono()
+	p.core.mu.Lock()
+	if s.out.Load()>>number&1 == 1 || !s.services[number].fail(q, fault{ends: now.Add(q.Window), weight: 1}, q.Faults, now) {
+		p.core.mu.Unlock()
+		return false
+	}
 	s.out.Or(1 << number)
 	p.core.mu.Unlock()
 	p.core.notice(Notice{Kind: OutOfService, Component: component, Count: int64(q.Faults)})
@@ -142,6 +172,7 @@ func (p *Pipeline[T]) blame(s *set[T], number int, component string) bool {
 // restore puts components whose pause is over back into service.
 func (p *Pipeline[T]) restore(now time.Time) {
 	s := p.set.Load()
+	p.restoreSenders(s, now)
 	out := s.out.Load()
 	if out == 0 {
 		return

@@ -40,6 +40,8 @@ type set[T any] struct {
 
 	out      atomic.Uint64 // components out of service, see Quarantine
 	services [maxServices]service
+	wards    wards
+	shutOut  atomic.Pointer[shutOut] // nil: nobody is
 }
 
 // acquire returns the current set with a reference.

@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"math/bits"
 	"runtime"
 	"strings"
 	"sync/atomic"
@@ -134,6 +135,8 @@ type worker[T any] struct {
 	timed   int    // events whose times were compared
 	timedOf *parse.Origin
 	clock   sampler
+
+	culpable *culpable
 }
 
 // run works until there are no more chunks, or until it has been replaced because it
@@ -233,6 +236,7 @@ func (w *worker[T]) chunk(s *slot[T], c *Chunk) bool {
 	w.begin()
 	for !w.messages() {
 		w.renew()
+		w.accuse()
 	}
 	if !w.end() {
 		return false
@@ -292,6 +296,19 @@ func (w *worker[T]) message() {
 		if out&w.required != 0 {
 			w.outOfService(m, out&w.required)
 			return
+		}
+		if w.set.wards.senders.Load() > 0 {
+			w.set.wards.see(senderOf(w.src, m))
+		}
+		if shut := w.set.shutOut.Load(); shut != nil {
+			if list := (*shut)[senderOf(w.src, m)]; list != nil {
+				barred := w.barred(list, m)
+				if barred&w.required != 0 {
+					w.barredLetter(m, serviceName(bits.TrailingZeros64(barred&w.required)))
+					return
+				}
+				out |= barred
+			}
 		}
 		if w.skip = out; w.degrade {
 			w.skip |= w.optional

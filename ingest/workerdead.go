@@ -160,7 +160,9 @@ func (w *worker[T]) contain(v any) {
 		component = "pipeline"
 	}
 	w.p.core.panicked(component, v)
-	w.p.blame(w.set, serviceOf(ph, w.atStage), component)
+	if number := serviceOf(ph, w.atStage); !w.p.blame(w.set, number, component) {
+		w.culpable = &culpable{number, component, w.msg}
+	}
 	m := &w.slot.chunk.Msgs[w.msg]
 	err := errcat.Newf(errcat.ParserPanic, stage, "panic in %s: %v", component, v)
 	if ph == inPipeline {

@@ -27,6 +27,13 @@ type PerWorker[T any] interface {
 	Worker() Parser[T]
 }
 
+// Chooser is an optional interface of a Parser that chooses between others by what a
+// message looks like: Choose names the one that would parse m, as far as that can be told
+// without parsing it; the empty name stands for none. It is called as Parse is.
+type Chooser interface {
+	Choose(m *Message) string
+}
+
 // ForWorker returns the Parser that one worker should use.
 func ForWorker[T any](p Parser[T]) Parser[T] {
 	if w, ok := p.(PerWorker[T]); ok {

@@ -168,7 +168,10 @@ func (r *Registry[T]) Names() []string {
 func (r *Registry[T]) Auto() Parser[T] {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
-	a := &auto[T]{parsers: slices.Clone(r.parsers), byName: maps.Clone(r.byName), detectors: r.detectors}
+	a := &auto[T]{parsers: slices.Clone(r.parsers), byName: maps.Clone(r.byName), names: make([]string, len(r.parsers)), detectors: r.detectors}
+	for _, name := range r.names {
+		a.names[a.byName[name]] = name
+	}
 	return a.Worker()
 }
 
@@ -176,6 +179,7 @@ func (r *Registry[T]) Auto() Parser[T] {
 type auto[T any] struct {
 	parsers   []Parser[T] // of the registry; shared and constant
 	byName    map[string]int
+	names     []string // of parsers
 	detectors []detectorEntry
 
 	own    []Parser[T]     // for this worker, made at first use
@@ -188,7 +192,7 @@ type auto[T any] struct {
 
 // Worker returns a Parser for another goroutine.
 func (a *auto[T]) Worker() Parser[T] {
-	w := &auto[T]{parsers: a.parsers, byName: a.byName, detectors: a.detectors,
+	w := &auto[T]{parsers: a.parsers, byName: a.byName, names: a.names, detectors: a.detectors,
 		own: make([]Parser[T], len(a.parsers)), multi: make([]MultiDetector, len(a.detectors))}
 	for i := range w.detectors {
 		w.multi[i] = w.detectors[i].multi
@@ -211,6 +215,15 @@ func (a *auto[T]) Parse(m *Message, out *Events[T]) error {
 		a.own[i] = p
 	}
 	return p.Parse(m, out)
+}
+
+// Choose names the parser that Parse would use.
+func (a *auto[T]) Choose(m *Message) string {
+	i, err := a.find(m)
+	if err != nil {
+		return ""
+	}
+	return a.names[i]
 }
 
 // find returns the number of the parser for m.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/netip"
+	"path/filepath"
 	"runtime"
 	"runtime/debug"
 	"strings"
@@ -15,6 +16,7 @@ import (
 	"time"
 
 	"github.com/penstock-dev/penstock/batch"
+	"github.com/penstock-dev/penstock/batch/deadletter"
 	"github.com/penstock-dev/penstock/errcat"
 	"github.com/penstock-dev/penstock/ingest"
 	"github.com/penstock-dev/penstock/normalize"
@@ -111,7 +113,7 @@ func TestF48(t *testing.T) {
 	var mu sync.Mutex
 	var begun []time.Time // of the calls that block
 	cfg := rawLineConfig(src, o)
-	cfg.ParseTimeout = limit
+	cfg.ParseTimeout, cfg.Quarantine.SenderFaults = limit, -1 // the one sender would be shut out after two hangs
 	cfg.Stages = []ingest.Stage[rawLine]{
 		ingest.StageFunc[rawLine](func(m *parse.Message, _ *rawLine) (bool, error) {
 			if m.Offset%10_000 == 7 {
@@ -364,7 +366,8 @@ type named struct{ text []byte }
 
 func (n *named) PackName() string { return string(n.text) }
 
-// Every record fails: the log stays short and says how often, all are dead letters.
+// Every record fails: the log stays short and says how often, all are dead letters, or where
+// their store is full the oldest are counted as gone.
 func TestF60(t *testing.T) {
 	quiet(t)
 	for _, panics := range []bool{false, true} {
@@ -372,17 +375,32 @@ func TestF60(t *testing.T) {
 		d := time.Duration(Pick(2, 60)) * time.Second
 		src := &issuing{oracle: o, until: seconds(d), every: 4 * time.Millisecond}
 		cfg := rawLineConfig(src, o)
+		cfg.Quarantine.SenderFaults = -1 // every record is to reach the parser
 		cfg.Parser = parse.ParserFunc[rawLine](func(*parse.Message, *parse.Events[rawLine]) error {
 			if panics {
 				panic("every time")
 			}
 			return errcat.New(errcat.SchemaViolation, errcat.StageParse, "every time")
 		})
+		store, err := deadletter.New(deadletter.Options{Dir: filepath.Join(t.TempDir(), "dead"), MaxBytes: 1 << 20, SegmentBytes: 64 << 10, NoSync: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		cfg.DeadLetters = batch.SinkFunc[ingest.DeadLetter](func(ctx context.Context, b *batch.Batch[ingest.DeadLetter]) error {
+			for _, d := range b.Events {
+				o.Bury(d.Raw)
+			}
+			return store.Write(ctx, b)
+		})
 		var log countingLog
 		cfg.Logger = slog.New(slog.NewTextHandler(&log, nil))
 		s, r, err := runLines(t, newLines(t, cfg), src, o, Limits{}, context.Background())
-		record(t, "F60", fmt.Sprintf("every record fails at 5,000 a second for %s, panics %t", d, panics), "own log ≤ 10 lines/s with a repeat count; nothing lost", func() string {
-			return fmt.Sprintf("%d lines of log for %d failures, %d repeats counted in it; %s", log.lines, s.DeadLettered, log.repeated, r)
+		kept := store.Stats()
+		if err := store.Close(); err != nil {
+			t.Error(err)
+		}
+		record(t, "F60", fmt.Sprintf("every record fails at 5,000 a second for %s, panics %t; store of dead letters of 1 MiB", d, panics), "own log ≤ 10 lines/s with a repeat count; store bounded, oldest dropped and counted", func() string {
+			return fmt.Sprintf("%d lines of log for %d failures, %d repeats counted in it; the store has %d letters in %d bytes and dropped %d; %s", log.lines, s.DeadLettered, log.repeated, kept.Letters, kept.Bytes, kept.Dropped, r)
 		})
 		if err != nil || len(r.Missing) > 0 || r.Delivered != 0 || s.DeadLettered != s.Received {
 			t.Errorf("%v; %s; %+v", err, r, s.Ledger)
@@ -393,6 +411,85 @@ func TestF60(t *testing.T) {
 		if panics && log.lines+log.repeated != int(s.Panics) {
 			t.Errorf("%d lines and %d repeats for %d panics", log.lines, log.repeated, s.Panics)
 		}
+		if kept.Bytes > 1<<20+64<<10 || kept.Dropped == 0 || int64(kept.Letters+kept.Dropped) != s.DeadLettered {
+			t.Errorf("%d dead letters, the store: %+v", s.DeadLettered, kept)
+		}
+	}
+}
+
+// Records that no pack can read take little more than those that one does. Text that is
+// nobody's at all is the dearest for detection, which asks every pack: that figure stands
+// beside and is beyond the criterion.
+func TestF60CPU(t *testing.T) {
+	packs, err := vendors.Packs()
+	if err != nil {
+		t.Fatal(err)
+	}
+	auto, err := packs.Auto(pack.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	good := []string{
+		`{"eventVersion":"1.08","userIdentity":{"type":"IAMUser","userName":"ann"},"eventTime":"2026-01-02T03:04:05Z","eventSource":"s3.amazonaws.com","eventName":"GetObject","awsRegion":"eu-west-1","sourceIPAddress":"192.0.2.1","userAgent":"x"}`,
+		`{"eventVersion":"1.08","userIdentity":{"type":"Root","accountId":"123456789012"},"eventTime":"2026-01-02T03:04:06Z","eventSource":"signin.amazonaws.com","eventName":"ConsoleLogin","awsRegion":"us-east-1","sourceIPAddress":"198.51.100.7","responseElements":{"ConsoleLogin":"Failure"}}`,
+	}
+	const n = 20_000
+	run := func(fail string) time.Duration {
+		in := ingest.SourceFunc(func(_ context.Context, out *ingest.Emit) error {
+			for i := 0; i < n; {
+				c, err := out.Chunk()
+				if err != nil {
+					return err
+				}
+				for i < n {
+					raw := []byte(good[i%len(good)])
+					switch fail {
+					case "cut off":
+						raw = raw[:len(raw)-1]
+					case "nobody's":
+						for i := range raw {
+							raw[i] = "neither this nor that "[i%22]
+						}
+					}
+					if !c.Add(parse.Message{Raw: raw, Offset: int64(i)}) {
+						break
+					}
+					i++
+				}
+				if err := out.Send(c); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		p, err := ingest.New(ingest.Config[parse.Record]{
+			Sources: []ingest.Source{in}, Parser: auto, Encoder: normalize.NewEncoder(normalize.EncoderOptions{}), Workers: 1,
+			Sink:        batch.LinesFunc[parse.Record](func(context.Context, []byte, int) error { return nil }),
+			DeadLetters: batch.LinesFunc[ingest.DeadLetter](func(context.Context, []byte, int) error { return nil }),
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		begun := cpu()
+		if err := p.Run(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		used := cpu() - begun
+		if s := p.Stats(); fail != "" && s.DeadLettered != n || fail == "" && s.Delivered != n {
+			t.Fatalf("%q: %+v", fail, s.Ledger)
+		}
+		return used
+	}
+	run("") // compiles the packs
+	healthy, failing, text := time.Hour, time.Hour, time.Hour
+	for range 5 {
+		healthy, failing, text = min(healthy, run("")), min(failing, run("cut off")), min(text, run("nobody's"))
+	}
+	record(t, "F60", fmt.Sprintf("%d records whose last byte is cut off, and as many good ones, through detection", n), "CPU ≤ 1.5 × the healthy run", func() string {
+		return fmt.Sprintf("%s a record where all fail, %s where none does, the least of five turns: %.2f ×; text that is no pack's: %.2f ×", failing/n, healthy/n, float64(failing)/float64(healthy), float64(text)/float64(healthy))
+	})
+	if failing > healthy*3/2 {
+		t.Errorf("%s where all fail, %s where none does", failing, healthy)
 	}
 }
 

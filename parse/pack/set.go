@@ -318,6 +318,19 @@ func (a *Auto) Detect(m *parse.Message) int {
 	return a.detector.find(&a.view)
 }
 
+// Choose names the pack that Parse would use for m.
+func (a *Auto) Choose(m *parse.Message) string {
+	if m.Origin != nil && m.Origin.Hint != "" {
+		if p, err := a.set.Pack(m.Origin.Hint); err == nil {
+			return p.Name()
+		}
+	}
+	if i := a.Detect(m); i >= 0 {
+		return a.detector.packs[i].name
+	}
+	return ""
+}
+
 // Pack returns the pack of a number that Detect gave.
 func (a *Auto) Pack(i int) (*Pack, error) { return a.detector.packs[i].get() }
 
