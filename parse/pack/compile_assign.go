@@ -132,6 +132,11 @@ func (c *compiler) maps(y *yaml.Node) ([]assign, error) {
 		if c.forVendor = ""; err != nil {
 			return nil, err
 		}
+		if a.temp < 0 {
+			if err := c.fits(val, n, a.name); err != nil {
+				return nil, err
+			}
+		}
 		a.reads = c.reads(n)
 		if n.kind == nodePipe && n.text == "kept" && n.args[0].kind == nodeName {
 			n, a.kept = n.args[0], true

@@ -6,6 +6,7 @@ import (
 
 	"github.com/penstock-dev/penstock/internal/yaml"
 	"github.com/penstock-dev/penstock/normalize/ecs"
+	"github.com/penstock-dev/penstock/parse"
 	"github.com/penstock-dev/penstock/parse/kernel/text"
 )
 
@@ -291,7 +292,12 @@ func (c *compiler) textPart(y *yaml.Node) (*textPart, error) {
 func (c *compiler) switchPart(on, cases, def *yaml.Node) (*switchPart, error) {
 	sw := &switchPart{cases: map[string][]*step{}}
 	var err error
-	if sw.on, _, err = c.expr(on); err != nil {
+	if on.Kind == yaml.List {
+		sw.on, err = c.several(on)
+	} else {
+		sw.on, _, err = c.expr(on)
+	}
+	if err != nil {
 		return nil, err
 	}
 	if cases == nil || cases.Kind != yaml.Map {
@@ -317,4 +323,33 @@ func (c *compiler) switchPart(on, cases, def *yaml.Node) (*switchPart, error) {
 	sort.SliceStable(sw.prefixes, func(i, j int) bool { return len(sw.prefixes[i].prefix) > len(sw.prefixes[j].prefix) })
 	sw.def, err = c.steps(def)
 	return sw, err
+}
+
+// several is the value of a switch on more than one expression: their texts, with a slash
+// between each two; absent ones are empty.
+func (c *compiler) several(y *yaml.Node) (evalFunc, error) {
+	if len(y.Items) < 2 || len(y.Items) > 8 {
+		return nil, c.errorf(y, "a switch on several values takes 2 to 8 of them, not %d", len(y.Items))
+	}
+	var on []evalFunc
+	for _, it := range y.Items {
+		e, _, err := c.expr(it)
+		if err != nil {
+			return nil, err
+		}
+		on = append(on, e)
+	}
+	return func(s *state) parse.Value {
+		var room [128]byte
+		b := room[:0]
+		for i, e := range on {
+			if i > 0 {
+				b = append(b, '/')
+			}
+			if v := e(s); present(v) && !s.pack.isNull(v) {
+				b = v.AppendText(b)
+			}
+		}
+		return parse.BytesValue(s.frame.Text.Copy(b))
+	}, nil
 }

@@ -58,6 +58,9 @@ already. What a lossy filter, a lookup or a condition read is kept too.
 	            lines: true takes a message of several values for as many events
 	            header: true also splits an array of objects that stands behind a syslog
 	            header, which each event then has in front
+	rename      {'payload.*': 'details.*', 'props.*': '*', 'tags.*': 'labels.*', 'Acme*': '*'}: what no
+	            field took is kept elsewhere: all that lies below an object of the message, or all keys at its
+	            top that begin with a text. labels and other objects of ECS take it, too
 	relay       what holds another product's message, for the packs of shippers, container runtimes
 	            and queues: a name or several of which the first counts, or
 	            {from: NAME, when: condition, generic: false}. See below
@@ -89,7 +92,8 @@ A step is a mapping with any of these keys, done in this order:
 	lookup: {table: t, key: expression}    set the columns of the row as fields
 	set: {field: constant}
 	map: {field: expression}
-	switch: expression    with cases: {value: steps, 'a|b': steps, 'prefix*': steps} and default: steps
+	switch: expression    with cases: {value: steps, 'a|b': steps, 'prefix*': steps} and default: steps;
+	                      switch: [a, b] has cases such as 'TRAFFIC/end' and 'TRAFFIC/*'
 	then: steps
 	use: group            the steps of groups: {group: steps}; or a list of groups
 	drop: true            the event is not wanted (counted as filtered)

@@ -227,4 +227,11 @@ func (s *state) place(l *layer, from int) {
 		p := &s.frame.Rest[i]
 		p.Parent = int32(l.containers[p.Parent])
 	}
+	if len(s.pack.renames) > 0 && l.as == "" {
+		for i := from; i < len(s.frame.Rest); i++ {
+			if p := &s.frame.Rest[i]; p.Parent == int32(s.pack.top) {
+				p.Key = s.pack.rekey(s, p.Key)
+			}
+		}
+	}
 }

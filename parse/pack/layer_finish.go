@@ -139,6 +139,10 @@ func withoutVendor[T any](c *compiler, all []T, slots []int) []T {
 // keptName is the field that keeps what was found at a path. A path that begins with the
 // namespace is one already.
 func (c *compiler) keptName(path string) string {
+	was := path
+	if path = c.program.renamed(path); path != was && ofECS(path) {
+		return path
+	}
 	ns := c.program.namespace
 	switch {
 	case path == "":

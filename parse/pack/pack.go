@@ -38,6 +38,8 @@ type Pack struct {
 	// relayKnown: that message is only taken by the pack of a product.
 	relayKnown bool
 	relayWhen  condFunc
+	renames    []rename
+	top        parse.Key // of the namespace, where keys without a slot go
 
 	slotNames  []string
 	schema     *parse.Schema
@@ -118,7 +120,7 @@ const defaultOrder = 50
 const nameRule = `^[a-z0-9_]+(\.[a-z0-9_]+)*$`
 
 var packKeys = []string{"name", "aliases", "vendor", "product", "version", "docs", "notes", "order", "namespace", "roots", "keep",
-	"detect", "split", "nulls", "include", "lookups", "groups", "spellings", "wrappers", "set", "steps", "derive", "required", "priority", "relay"}
+	"detect", "split", "nulls", "include", "lookups", "groups", "spellings", "wrappers", "set", "steps", "derive", "required", "priority", "relay", "rename"}
 
 // Load compiles the pack in folder dir of files: pack.yaml and the tables beside it.
 func Load(files fs.FS, dir string) (*Pack, error) { return load(files, dir, &included{}, nil) }
@@ -209,6 +211,9 @@ func (c *compiler) pack(y *yaml.Node) error {
 				p.nullFirst[t[0]] |= 1 << len(t)
 			}
 		}
+	}
+	if err := c.renames(y.Get("rename")); err != nil {
+		return err
 	}
 	if err := c.include(y.Get("include")); err != nil {
 		return err
@@ -573,6 +578,9 @@ func (c *compiler) settleKeys(y *yaml.Node) error {
 		if *k, ok = schema.Lookup(name); !ok {
 			return c.errorf(y, "field %q is not in the schema", name)
 		}
+	}
+	if k, ok := schema.Lookup(p.namespace); ok {
+		p.top = k
 	}
 	p.asText = make([]bool, len(c.names))
 	for _, i := range p.texts {

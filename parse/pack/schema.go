@@ -81,7 +81,7 @@ func JSONSchema() []byte {
 			"description": "Sets the columns of a table's row as fields.",
 			"properties":  described(knownIn("lookup: {nonsense: 1}"), object{"table": text, "key": expression}),
 		},
-		"switch": expression,
+		"switch": object{"anyOf": []object{expression, {"type": "array", "items": expression, "minItems": 2, "maxItems": 8}}},
 		"cases":  object{"type": "object", "additionalProperties": steps, "description": "Values of switch and what is done for them: 'a|b' for several, 'prefix*' for what begins so."},
 		"use":    object{"$ref": "#/definitions/texts", "description": "Groups whose steps are done here."},
 		"drop":   object{"type": "boolean", "description": "The event is not wanted; it counts as filtered."},
