@@ -14,6 +14,16 @@
 // of this Sink that makes names of several processes differ, and the number of the
 // file. Files get mode 0600, folders that are made 0700.
 //
+// # Compression and folders
+//
+// With Options.Compression (Gzip, or that of module ingest/zstd) each batch is a piece of its
+// own; the pieces are one valid file for gzip -d and zstd -d. With Options.Folders a template
+// such as {event.dataset}/{host.name} names folders below Dir, whose files are begun and finished
+// each for itself. No value of a field leads out of Dir, makes a hidden name, or one with
+// other characters than letters, digits, dashes, underscores and dots: they become
+// underscores, so that different values may share a folder. A folder that cannot be
+// written to fails its rows only.
+//
 // # What is safe when
 //
 // Unless Options.NoSync is set a batch is on the disk (fsync) when Write returns, and
@@ -28,6 +38,10 @@
 // if that is torn; files of a process that still runs are locked and left alone.
 //
 // # Limits
+//
+//	MaxBytes    128 MiB a file
+//	MaxAge      1 h from its begin
+//	MaxFolders  64 open files, of folders
 //
 // A batch is never split, so a file may be longer than Options.MaxBytes by as much as
 // its first batch is. The number of files is not bounded: somebody has to collect

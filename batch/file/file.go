@@ -28,8 +28,19 @@ type Options struct {
 	Prefix string
 	// Suffix ends the names. Default: ".ndjson". The same characters.
 	Suffix string
-	// MaxBytes finishes a file before a batch that would make it longer. Default: 128
-	// MiB. At least 1.
+	// Folders, if set, is a template for folders below Dir, such as
+	// {event.dataset}/{host.name}. Of the values only letters, digits, dashes, underscores
+	// and dots are kept, at most 80 bytes; what is absent is "_". Each folder has files of
+	// its own.
+	Folders string
+	// MaxFolders bounds the folders that have an open file; beyond it the file that was
+	// written to longest ago is finished. Default: 64. 1 to 10,000.
+	MaxFolders int
+	// Compression, if set, compresses each batch. Small batches compress badly: put a
+	// batch.Window in front. Default: none.
+	Compression Compression
+	// MaxBytes finishes a file before a batch that would make it longer, compressed as it
+	// is. Default: 128 MiB. At least 1.
 	MaxBytes int64
 	// MaxAge finishes a file that long after it was begun, also if nothing more
 	// comes. Default: 1 hour. Negative: no limit.
@@ -45,6 +56,17 @@ type Options struct {
 	FS vfs.FS
 }
 
+// keptPacked is how large the buffer for compressed batches may stay.
+const keptPacked = 4 << 20
+
+// suffix ends the names of finished files.
+func (opts *Options) suffix() string {
+	if opts.Compression == nil {
+		return opts.Suffix
+	}
+	return opts.Suffix + opts.Compression.Suffix()
+}
+
 // partSuffix marks a file that is not finished.
 const partSuffix = ".part"
 
@@ -53,14 +75,16 @@ type Sink[T any] struct {
 	opts Options
 	id   string
 
-	mu     sync.Mutex
-	seq    int
-	file   vfs.File // nil between files
-	path   string   // of the finished file
-	size   int64
-	timer  *time.Timer
-	err    error // of finishing a file by age, for the next call
-	closed bool
+	mu      sync.Mutex
+	packed  []byte
+	folders *folders[T] // nil without Options.Folders
+	seq     int
+	file    vfs.File // nil between files
+	path    string   // of the finished file
+	size    int64
+	timer   *time.Timer
+	err     error // of finishing a file by age, for the next call
+	closed  bool
 }
 
 // New returns a sink that writes to a folder. It fails for options that make no
@@ -75,6 +99,16 @@ func New[T any](opts Options) (*Sink[T], error) {
 	var id [4]byte
 	rand.Read(id[:])
 	s := &Sink[T]{opts: opts, id: hex.EncodeToString(id[:])}
+	if opts.Folders != "" {
+		var err error
+		if s.folders, err = newFolders[T](opts.Folders); err != nil {
+			return nil, err
+		}
+		if err := s.recoverFolders(opts.Dir, strings.Count(opts.Folders, "/")+1); err != nil {
+			return nil, err
+		}
+		return s, nil
+	}
 	if err := s.recover(); err != nil {
 		return nil, err
 	}
@@ -110,8 +144,18 @@ func (opts *Options) prepare() error {
 		return fmt.Errorf("batch/file: Prefix %q: want letters, digits, dashes, underscores and dots, and no dot at the beginning", opts.Prefix)
 	case !plain(opts.Suffix) || strings.HasSuffix(opts.Suffix, partSuffix):
 		return fmt.Errorf("batch/file: Suffix %q: want letters, digits, dashes, underscores and dots, and not %s at the end", opts.Suffix, partSuffix)
+	case opts.MaxFolders < 0 || opts.MaxFolders > 10_000:
+		return fmt.Errorf("batch/file: MaxFolders is %d, want 1 to 10,000", opts.MaxFolders)
 	case opts.MaxBytes < 0:
 		return fmt.Errorf("batch/file: MaxBytes is %d", opts.MaxBytes)
+	}
+	if opts.MaxFolders == 0 {
+		opts.MaxFolders = 64
+	}
+	if opts.Folders != "" {
+		if _, err := newFolders[struct{}](opts.Folders); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -154,7 +198,7 @@ var ErrClosed = errcat.New(errcat.Internal, errcat.StageDeliver, "batch/file: wr
 
 // Write appends the lines of b to the file at hand. After an error nothing of b is in
 // it.
-func (s *Sink[T]) Write(_ context.Context, b *batch.Batch[T]) error {
+func (s *Sink[T]) Write(ctx context.Context, b *batch.Batch[T]) error {
 	if len(b.Lines) == 0 {
 		return nil
 	}
@@ -163,7 +207,18 @@ func (s *Sink[T]) Write(_ context.Context, b *batch.Batch[T]) error {
 	if s.closed {
 		return ErrClosed
 	}
-	if s.file != nil && s.size > 0 && s.size+int64(len(b.Lines)) > s.opts.MaxBytes {
+	if s.folders != nil {
+		return s.writeFolders(ctx, b)
+	}
+	text := b.Lines
+	if s.opts.Compression != nil {
+		var err error
+		if s.packed, err = s.opts.Compression.Append(s.packed[:0], text); err != nil {
+			return fmt.Errorf("batch/file: %w", err)
+		}
+		text = s.packed
+	}
+	if s.file != nil && s.size > 0 && s.size+int64(len(text)) > s.opts.MaxBytes {
 		if err := s.finish(); err != nil {
 			return err
 		}
@@ -173,8 +228,8 @@ func (s *Sink[T]) Write(_ context.Context, b *batch.Batch[T]) error {
 			return err
 		}
 	}
-	n, err := s.file.WriteAt(b.Lines, s.size)
-	if err == nil && n < len(b.Lines) {
+	n, err := s.file.WriteAt(text, s.size)
+	if err == nil && n < len(text) {
 		err = io.ErrShortWrite
 	}
 	if err != nil {
@@ -189,7 +244,10 @@ func (s *Sink[T]) Write(_ context.Context, b *batch.Batch[T]) error {
 			return &errcat.Error{Category: errcat.SinkRejected, Stage: errcat.StageDeliver, Err: &syncError{err}}
 		}
 	}
-	s.size += int64(len(b.Lines))
+	s.size += int64(len(text))
+	if cap(s.packed) > keptPacked {
+		s.packed = nil
+	}
 	return nil
 }
 
@@ -204,7 +262,7 @@ func (e *syncError) Retryable() bool { return true }
 func (s *Sink[T]) begin() error {
 	s.seq++
 	at := s.opts.Now().UTC().Format("20060102T150405.000000000Z")
-	s.path = filepath.Join(s.opts.Dir, fmt.Sprintf("%s-%s-%s-%06d%s", s.opts.Prefix, at, s.id, s.seq, s.opts.Suffix))
+	s.path = filepath.Join(s.opts.Dir, fmt.Sprintf("%s-%s-%s-%06d%s", s.opts.Prefix, at, s.id, s.seq, s.opts.suffix()))
 	f, err := s.create(s.path + partSuffix)
 	if err != nil {
 		return err
@@ -280,6 +338,9 @@ func (s *Sink[T]) Rotate() error {
 	defer s.mu.Unlock()
 	err := s.err
 	s.err = nil
+	if s.folders != nil {
+		return errors.Join(err, s.closeFolders())
+	}
 	if s.file != nil {
 		err = errors.Join(err, s.finish())
 	}
@@ -306,7 +367,7 @@ func (s *Sink[T]) recover() error {
 	}
 	for _, e := range entries {
 		name := e.Name()
-		if !e.Type().IsRegular() || !strings.HasPrefix(name, s.opts.Prefix+"-") || !strings.HasSuffix(name, s.opts.Suffix+partSuffix) {
+		if !e.Type().IsRegular() || !strings.HasPrefix(name, s.opts.Prefix+"-") || !strings.HasSuffix(name, s.opts.suffix()+partSuffix) {
 			continue
 		}
 		if err := s.recoverFile(filepath.Join(s.opts.Dir, name)); err != nil {
@@ -330,7 +391,12 @@ func (s *Sink[T]) recoverFile(part string) error {
 	if f.Lock() != nil {
 		return nil // somebody is writing it
 	}
-	size, err := lastLine(f)
+	size := int64(0)
+	if c := s.opts.Compression; c != nil {
+		size, err = lastPiece(f, c)
+	} else {
+		size, err = lastLine(f)
+	}
 	if err != nil {
 		return err
 	}

@@ -1,8 +1,11 @@
 package file
 
 import (
+	"bytes"
+	"compress/gzip"
 	"context"
 	"errors"
+	"io"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -143,9 +146,9 @@ func TestWrongOptions(t *testing.T) {
 
 // stored returns all lines of the folder, after a sink that starts anew has finished
 // what was left.
-func stored(t *testing.T, fsys vfs.FS) (all []string) {
+func stored(t *testing.T, fsys vfs.FS, c Compression) (all []string) {
 	t.Helper()
-	s, err := New[event](Options{Dir: "/d", FS: fsys})
+	s, err := New[event](Options{Dir: "/d", FS: fsys, Compression: c})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -156,6 +159,9 @@ func stored(t *testing.T, fsys vfs.FS) (all []string) {
 	}
 	for _, e := range entries {
 		b, err := vfs.ReadFile(fsys, "/d/"+e.Name(), 1<<20)
+		if c != nil && err == nil {
+			b = unzipped(t, b)
+		}
 		if err != nil || strings.HasSuffix(e.Name(), partSuffix) || len(b) == 0 || b[len(b)-1] != '\n' {
 			t.Errorf("%s holds %q, %v", e.Name(), b, err)
 		}
@@ -168,10 +174,39 @@ func stored(t *testing.T, fsys vfs.FS) (all []string) {
 // once, what it refused and took at the next attempt is there once, and no line is
 // torn.
 func TestNthOperationFails(t *testing.T) {
+	both(t, nthOperationFails)
+}
+
+// both runs a test without and with compression.
+func both(t *testing.T, test func(t *testing.T, c Compression, maxBytes int64)) {
+	t.Run("plain", func(t *testing.T) { test(t, nil, 40) })
+	t.Run("gzip", func(t *testing.T) {
+		c, err := Gzip(0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		test(t, c, 120)
+	})
+}
+
+func unzipped(t *testing.T, b []byte) []byte {
+	t.Helper()
+	z, err := gzip.NewReader(bytes.NewReader(b))
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := io.ReadAll(z)
+	if err != nil {
+		t.Error(err)
+	}
+	return text
+}
+
+func nthOperationFails(t *testing.T, c Compression, maxBytes int64) {
 	for at := int64(1); ; at++ {
 		m := memfs.New()
 		fsys := errorfs.Wrap(m, errorfs.Nth(at, syscall.ENOSPC))
-		opts := Options{Dir: "/d", FS: fsys, MaxBytes: 40}
+		opts := Options{Dir: "/d", FS: fsys, MaxBytes: maxBytes, Compression: c}
 		s, err := New[event](opts)
 		if err != nil {
 			s, err = New[event](opts)
@@ -196,7 +231,7 @@ func TestNthOperationFails(t *testing.T) {
 		if err != nil && changes < at {
 			t.Errorf("operation %d: Close: %v", at, err)
 		}
-		if got := stored(t, m); !slices.Equal(got, want) {
+		if got := stored(t, m, c); !slices.Equal(got, want) {
 			t.Errorf("operation %d: the files hold %q", at, got)
 		}
 		if changes < at {
@@ -206,7 +241,9 @@ func TestNthOperationFails(t *testing.T) {
 }
 
 // The power fails at every operation: what Write took is on the disk, once and whole.
-func TestPowerCut(t *testing.T) {
+func TestPowerCut(t *testing.T) { both(t, powerCut) }
+
+func powerCut(t *testing.T, c Compression, maxBytes int64) {
 	for seed := range uint64(20) {
 		for at := int64(1); ; at++ {
 			m := memfs.New()
@@ -219,7 +256,7 @@ func TestPowerCut(t *testing.T) {
 				return nil
 			})
 			var taken []string
-			s, err := New[event](Options{Dir: "/d", FS: fsys, MaxBytes: 40})
+			s, err := New[event](Options{Dir: "/d", FS: fsys, MaxBytes: maxBytes, Compression: c})
 			for i := 0; err == nil && i < 8; i++ {
 				l := strings.Repeat(string(rune('a'+i)), 9)
 				if err = s.Write(context.Background(), lines(l)); err == nil {
@@ -228,7 +265,7 @@ func TestPowerCut(t *testing.T) {
 			}
 			_, changes := fsys.Ops()
 			m.PowerCut(rand.New(rand.NewPCG(seed, uint64(at))))
-			got := stored(t, m)
+			got := stored(t, m, c)
 			for i, l := range taken {
 				if i >= len(got) || got[i] != l {
 					t.Fatalf("seed %d, operation %d: taken %q, found %q", seed, at, taken, got)

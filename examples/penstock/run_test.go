@@ -283,6 +283,8 @@ func TestCheck(t *testing.T) {
 		"sources: [{http: {address: \"0.0.0.0:8088\"}}]\nsinks: [{stdout: {}}]\n":                        "anyone who can reach 0.0.0.0:8088 could send",
 		"sources: [{file: {}}]\nsinks: [{stdout: {}}]\n":                                                 "no Include",
 		"sources: [{backfill: {}}]\nsinks: [{stdout: {}}]\n":                                             "paths or globs",
+		"sources: [{stdin: {}}]\nsinks: [{file: {dir: x, compression: bzip2}}]\n":                        "compression is none, gzip or zstd",
+		"sources: [{stdin: {}}]\nsinks: [{file: {dir: x, folders: \"../{a}\"}}]\n":                       "is no part of a folder's name",
 		"sources: [{stdin: {}}]\nsinks: [{file: {}}]\n":                                                  "no Dir",
 		"sources: [{stdin: {}}]\nsinks: [{stdout: {}, spool: {max_bytes: 1GiB}}]\n":                      "spool: Options has no Dir",
 		"sources: [{stdin: {}}]\nsinks: [{elastic: {urls: [\"ftp://x\"]}}]\n":                            "ftp",

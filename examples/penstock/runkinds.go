@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"log/slog"
@@ -113,6 +114,10 @@ type (
 
 // The HTTP sinks have what is their own under a key beside the options that all have.
 type (
+	fileSink struct {
+		batchfile.Options
+		Compression string // none, gzip, zstd
+	}
 	elasticSink struct {
 		elastic.Options
 		Index elastic.Index
@@ -138,6 +143,24 @@ type (
 		Table clickhouse.Table
 	}
 )
+
+// options are those of package batch/file, checked.
+func (o *fileSink) options() (files batchfile.Options, err error) {
+	files = o.Options
+	switch o.Compression {
+	case "", "none":
+	case "gzip":
+		files.Compression, err = batchfile.Gzip(0)
+	case "zstd":
+		files.Compression, err = zstd.NewCompression(0)
+	default:
+		err = fmt.Errorf("compression is none, gzip or zstd, not %q", o.Compression)
+	}
+	if err != nil {
+		return files, err
+	}
+	return files, files.Check()
+}
 
 // bodyCodecs are the forms of compression of request bodies besides those of the listeners.
 func bodyCodecs() []ingest.Codec {
@@ -248,7 +271,16 @@ func (p *pipelineFile) sinkKinds() map[string]kind[recordSink] {
 		"stdout": kindOf(nil, func(struct{}) (recordSink, io.Closer, error) {
 			return p.std.lines(), nil, nil
 		}),
-		"file": closing(batchfile.Options.Check, batchfile.New[parse.Record]),
+		"file": closing(func(o fileSink) error {
+			_, err := o.options()
+			return err
+		}, func(o fileSink) (*batchfile.Sink[parse.Record], error) {
+			files, err := o.options()
+			if err != nil {
+				return nil, err
+			}
+			return batchfile.New[parse.Record](files)
+		}),
 		"elastic": closing(nil, func(o elasticSink) (*elastic.Sink[parse.Record], error) {
 			o.Logger = log
 			return elastic.New[parse.Record](o.Options, o.Index)
