@@ -200,7 +200,8 @@ Each signature is a mapping, all parts of which must hold for the payload behind
 	header: any|none|bare|rfc3164|rfc5424   the syslog header that the message has; bare is one
 	    without a priority, as files have it
 	pairs: N       at least N words of the form key=value
-	regex: a linear-time regular expression, the last resort; raw_regex: for the message with its header
+	regex: a linear-time regular expression, the last resort; raw_regex: for the message with its header;
+	    both see the first 64 KiB
 
 	sure: true     no other product's message has all of this: the signature is tried before those of all
 	    packs, and members of a JSON object behind those that it names are not looked at

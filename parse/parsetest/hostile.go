@@ -32,6 +32,9 @@ type Target struct {
 	// MaxMemory is how many bytes the reading of one message of up to 10 MiB may allocate,
 	// also where all is garbage at once. Default 256 MiB.
 	MaxMemory uint64
+	// MaxCPU is how much processor time the reading of one message of up to 10 MiB may
+	// take. It is judged on Linux, and not with the race detector. Default 2 s.
+	MaxCPU time.Duration
 	// MaxTime is a watchdog for one message, not a measurement. Default two
 	// minutes, for machines that do other things too.
 	MaxTime time.Duration
@@ -96,6 +99,9 @@ func Hostile(t *testing.T, x Target, others ...Target) {
 func CheckHostile(x Target, size int, others ...Target) (failures []string) {
 	if x.MaxMemory == 0 {
 		x.MaxMemory = 256 << 20
+	}
+	if x.MaxCPU == 0 {
+		x.MaxCPU = 2 * time.Second
 	}
 	if x.MaxTime == 0 {
 		x.MaxTime = 2 * time.Minute
@@ -183,7 +189,16 @@ func (f *fire) small(kind string, samples []string, variants func(string) iter.S
 }
 
 func (f *fire) large(name string, raw []byte) {
-	f.bounded(name, f.x.MaxMemory, func(*time.Timer) { f.judge(name, f.answer(raw)) })
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	f.bounded(name, f.x.MaxMemory, func(*time.Timer) {
+		before := threadTime()
+		err := f.answer(raw)
+		if used := threadTime() - before; used > f.x.MaxCPU && !racing {
+			f.failf("%s, %s: %v of processor time, more than %v", f.x.Name, name, used, f.x.MaxCPU)
+		}
+		f.judge(name, err)
+	})
 }
 
 // bounded runs do with a watchdog and counts what it allocates.
