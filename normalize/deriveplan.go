@@ -16,21 +16,37 @@ type derivePlan struct {
 	network            *networkPlan
 	times, urls, paths bool // the rules of these
 
-	// The positions of the fields that feed each of related.*, and whether that field is there.
+	// The places of the fields that feed each of related.*, and whether that field is there.
 	related [4][]int32
 	known   [4]bool
 	any     bool
+
+	fixed []parse.Value // the constants of the Layout that are of interest, see value
 }
+
+// value returns the value of a place: a position in values, a constant of the Layout, or
+// for -1 nothing.
+func (p *derivePlan) value(values []parse.Value, place int32) *parse.Value {
+	switch {
+	case place >= 0:
+		return &values[place]
+	case place < -1:
+		return &p.fixed[-2-place]
+	}
+	return &absent
+}
+
+var absent parse.Value // is never written
 
 // sidePlan is one endpoint that has only one of its names.
 type sidePlan struct {
-	at   int32 // of the field to begin with
+	at   int32 // place of the field to begin with
 	from ecs.Key
 	e    *endpoint
 }
 
 type networkPlan struct {
-	src, dst           int32 // positions, -1 for what is not there
+	src, dst           int32 // places
 	transport, number  int32
 	sport, dport       int32
 	bytes, packets     [2]int32
@@ -51,8 +67,18 @@ func (d *Deriver) planOf(l *parse.Layout) *derivePlan {
 
 func (d *Deriver) newPlan(l *parse.Layout) *derivePlan {
 	p := &derivePlan{}
-	at := func(k ecs.Key) int32 { return int32(l.Position(k)) }
-	has := func(k ecs.Key) bool { return at(k) >= 0 }
+	has := func(k ecs.Key) bool { return l.Position(k) >= 0 }
+	at := func(k ecs.Key) int32 {
+		i := l.Position(k)
+		if i < 0 {
+			return -1
+		}
+		if v, ok := l.Fixed(i); ok {
+			p.fixed = append(p.fixed, v)
+			return int32(-1 - len(p.fixed))
+		}
+		return int32(i)
+	}
 	for i := range endpoints {
 		e := &endpoints[i]
 		switch {
@@ -106,12 +132,12 @@ func (d *Deriver) newNetworkPlan(at func(ecs.Key) int32, has func(ecs.Key) bool)
 		bytes:   [2]int32{at(ecs.SourceBytes), at(ecs.DestinationBytes)},
 		packets: [2]int32{at(ecs.SourcePackets), at(ecs.DestinationPackets)},
 	}
-	both := n.src >= 0 && n.dst >= 0
+	both := has(ecs.SourceIP) && has(ecs.DestinationIP)
 	n.typ = both && !has(ecs.NetworkType)
 	n.communityID = both && !d.o.NoCommunityID && !has(ecs.NetworkCommunityID)
 	n.direction = both && len(d.o.Internal) > 0 && !has(ecs.NetworkDirection)
-	n.sumBytes = !has(ecs.NetworkBytes) && n.bytes[0] >= 0 && n.bytes[1] >= 0
-	n.sumPacks = !has(ecs.NetworkPackets) && n.packets[0] >= 0 && n.packets[1] >= 0
+	n.sumBytes = !has(ecs.NetworkBytes) && has(ecs.SourceBytes) && has(ecs.DestinationBytes)
+	n.sumPacks = !has(ecs.NetworkPackets) && has(ecs.SourcePackets) && has(ecs.DestinationPackets)
 	return n
 }
 
@@ -120,7 +146,7 @@ func (d *Deriver) byPlan(r *parse.Record, l *parse.Layout) {
 	p := d.planOf(l)
 	if len(p.sides) > 0 {
 		for i := range p.sides {
-			d.side(r, &p.sides[i])
+			d.side(r, p, &p.sides[i])
 		}
 		if l = r.Settle(); l == nil {
 			d.beyondSides(r)
@@ -129,7 +155,7 @@ func (d *Deriver) byPlan(r *parse.Record, l *parse.Layout) {
 		p = d.planOf(l) // its sides are done
 	}
 	if p.network != nil {
-		d.networkByPlan(r, p.network)
+		d.networkByPlan(r, p)
 	}
 	if p.times {
 		duration(r)
@@ -140,17 +166,20 @@ func (d *Deriver) byPlan(r *parse.Record, l *parse.Layout) {
 	if p.paths {
 		allPathParts(r)
 	}
-	switch {
-	case p.urls && !d.o.NoRelated: // their hosts are new
-		related(r)
-	case p.any:
+	if p.urls && !d.o.NoRelated { // their hosts are new
+		if l = r.Settle(); l == nil {
+			related(r)
+			return
+		}
+		p = d.planOf(l)
+	}
+	if p.any {
 		relatedByPlan(r, p)
 	}
 }
 
-func (d *Deriver) side(r *parse.Record, s *sidePlan) {
-	_, values, _ := r.Fields()
-	v, e := values[s.at], s.e
+func (d *Deriver) side(r *parse.Record, p *derivePlan, s *sidePlan) {
+	v, e := *p.value(r.Values(), s.at), s.e
 	switch s.from {
 	case e.domain:
 		if v.Kind() == parse.KindString {
@@ -170,15 +199,9 @@ func (d *Deriver) side(r *parse.Record, s *sidePlan) {
 }
 
 // networkByPlan is Deriver.network.
-func (d *Deriver) networkByPlan(r *parse.Record, n *networkPlan) {
-	_, values, _ := r.Fields()
-	none := parse.Value{}
-	get := func(at int32) *parse.Value {
-		if at < 0 {
-			return &none
-		}
-		return &values[at]
-	}
+func (d *Deriver) networkByPlan(r *parse.Record, p *derivePlan) {
+	n, values := p.network, r.Values()
+	get := func(place int32) *parse.Value { return p.value(values, place) }
 	src, dst := get(n.src), get(n.dst)
 	ips := src.Kind() == parse.KindIP && dst.Kind() == parse.KindIP
 	a, isA := src.IPv4()
@@ -253,23 +276,22 @@ func relatedByPlan(r *parse.Record, p *derivePlan) {
 		if len(from) == 0 {
 			continue
 		}
-		_, values, _ := r.Fields()
+		values := r.Values()
 		many := len(from) > maxCompared
 		for _, at := range from {
-			many = many || values[at].Kind() == parse.KindList
+			many = many || p.value(values, at).Kind() == parse.KindList
 		}
 		if many || p.known[rule] {
 			// The rule looks at the text and addresses of a field, or of its elements.
 			for _, at := range from {
-				_, values, _ = r.Fields()
-				appendRelated(r, key, values[at])
+				appendRelated(r, key, *p.value(r.Values(), at))
 			}
 			continue
 		}
 		l := r.Lists().Alloc(len(from))[:0]
 	next:
 		for _, at := range from {
-			v := &values[at]
+			v := p.value(values, at)
 			if kind := v.Kind(); kind != parse.KindIP && kind != parse.KindString || v.Len() == 0 {
 				continue
 			}

@@ -223,7 +223,7 @@ func (e *Encoder) Append(dst []byte, r *parse.Record) ([]byte, error) {
 	if l == nil {
 		return e.appendSlow(dst, r), nil
 	}
-	_, values, _ := r.Fields()
+	values := r.Values()
 	sh := e.shapeOf(l, r, values)
 	e.Conflicts += sh.skipped
 

@@ -35,8 +35,9 @@ next:
 
 // HasAny reports whether a field of the set is set.
 func (r *Record) HasAny(s *KeySet) bool {
+	words := r.words()
 	for i := range s.words {
-		if w := &s.words[i]; w.index < len(r.present) && r.present[w.index]&w.mask != 0 {
+		if w := &s.words[i]; w.index < len(words) && words[w.index]&w.mask != 0 {
 			return true
 		}
 	}
@@ -47,12 +48,13 @@ func (r *Record) HasAny(s *KeySet) bool {
 // the set was made of keys in that order. The record may be changed meanwhile, but for deleting them.
 func (r *Record) Each(s *KeySet) iter.Seq[Key] {
 	return func(yield func(Key) bool) {
+		words := r.words()
 		for i := range s.words {
 			w := &s.words[i]
-			if w.index >= len(r.present) {
+			if w.index >= len(words) {
 				continue
 			}
-			for word := r.present[w.index] & w.mask; word != 0; word &= word - 1 {
+			for word := words[w.index] & w.mask; word != 0; word &= word - 1 {
 				if !yield(Key(w.index<<6 + bits.TrailingZeros64(word))) {
 					return
 				}

@@ -1,30 +1,31 @@
 package parse
 
 import (
-	"encoding/binary"
-	"math/bits"
-	"slices"
 	"sync"
 	"sync/atomic"
-	"unsafe"
 )
 
 // Layout is what records of one kind have in common: which fields they have, in which
 // positions, and the constants that came in blocks. Devices repeat a few kinds of events, so
-// whatever follows from the fields alone is worked out once for each Layout, and records
-// are matched with theirs by a hash.
+// whatever follows from the fields alone is worked out once for each Layout. The layouts of
+// a schema are a tree: a field that is set leads from one to the next, so that a record
+// only has to know where in the tree it is.
 //
 // A Layout is constant and safe for concurrent use. It lives as long as its Schema or
 // until that has seen too many others.
 type Layout struct {
-	parts  []uint32 // how the fields came, see partKey
-	keys   []Key
-	fixed  []Value // by position: the constant of a block, else the zero Value
+	part   uint32 // what leads here from parent
+	n      int32  // positions
+	parent *Layout
+	block  *Block // of a part that is one
+	tree   *layoutTree
 	id     int
-	hash   uint64
-	schema *Schema
 
-	next     atomic.Pointer[Layout] // of records that went on from here last time
+	first   atomic.Pointer[Layout] // of those that follow, the one that came up first
+	sibling atomic.Pointer[Layout] // the next one that follows parent
+
+	state    atomic.Uint32 // layoutNew and so on
+	made     atomic.Pointer[layoutFacts]
 	attached atomic.Pointer[attachment]
 }
 
@@ -35,20 +36,135 @@ const (
 	partReplaced = 1 << 30
 )
 
+// layoutFacts is what is worked out when it is first asked for.
+type layoutFacts struct {
+	keys    []Key    // by position
+	fixed   []*Value // by position: the constant of a block, or nil
+	present []uint64 // one bit for each Key
+	at      []uint32 // key and position by a hash of the key; 0 is free
+	shift   uint8
+}
+
+func (l *Layout) facts() *layoutFacts {
+	if x := l.made.Load(); x != nil {
+		return x
+	}
+	x := &layoutFacts{keys: make([]Key, l.n), fixed: make([]*Value, l.n), shift: 29}
+	replaced := map[Key]bool{}
+	for p := l; p.parent != nil; p = p.parent {
+		at := p.parent.n
+		switch {
+		case p.part&partBlock != 0:
+			for i, k := range p.block.keys {
+				x.keys[int(at)+i] = k
+				if !replaced[k] {
+					x.fixed[int(at)+i] = &p.block.values[i]
+				}
+			}
+		case p.part&partReplaced != 0:
+			replaced[Key(p.part&^partReplaced)] = true
+		default:
+			x.keys[at] = Key(p.part)
+		}
+	}
+	for 1<<(32-x.shift) < 2*len(x.keys) {
+		x.shift--
+	}
+	x.at = make([]uint32, 1<<(32-x.shift))
+	x.present = make([]uint64, (l.tree.keys()+63)/64)
+	for i, k := range x.keys {
+		x.present[k>>6] |= 1 << (k & 63)
+		h := x.hash(k)
+		for x.at[h] != 0 {
+			h = (h + 1) & (len(x.at) - 1)
+		}
+		x.at[h] = uint32(k)<<16 | uint32(i)
+	}
+	l.made.Store(x)
+	return x
+}
+
+func (x *layoutFacts) hash(k Key) int { return int(uint32(k) * 0x9E3779B1 >> x.shift) }
+
+// find returns the position of k, or -1.
+func (l *Layout) find(k Key) int {
+	x := l.made.Load()
+	if x == nil {
+		x = l.facts()
+	}
+	for h := x.hash(k); ; h++ {
+		e := x.at[h&(len(x.at)-1)]
+		if e>>16 == uint32(k) && e != 0 {
+			return int(e & 0xFFFF)
+		}
+		if e == 0 {
+			return -1
+		}
+	}
+}
+
 // ID is a small number: no other Layout of the same Schema that is in use has it.
 func (l *Layout) ID() int { return l.id }
 
 // Keys are the fields in the order of their positions. The caller must not change them.
-func (l *Layout) Keys() []Key { return l.keys }
+func (l *Layout) Keys() []Key { return l.facts().keys }
 
 // Schema is the schema of the records; nil means ECS alone.
-func (l *Layout) Schema() *Schema { return l.schema }
+func (l *Layout) Schema() *Schema { return l.tree.owner.schema }
 
 // Fixed returns the value that every record of the Layout has in position i, if there is one.
-func (l *Layout) Fixed(i int) (Value, bool) { return l.fixed[i], l.fixed[i].kind != KindNone }
+func (l *Layout) Fixed(i int) (Value, bool) {
+	if v := l.facts().fixed[i]; v != nil {
+		return *v, true
+	}
+	return Value{}, false
+}
 
 // Position returns where the field k stands, or -1.
-func (l *Layout) Position(k Key) int { return slices.Index(l.keys, k) }
+func (l *Layout) Position(k Key) int { return l.find(k) }
+
+// next returns the layout that a part leads to, if that has come up before.
+func (l *Layout) next(part uint32) *Layout {
+	for c := l.first.Load(); c != nil; c = c.sibling.Load() {
+		if c.part == part {
+			return c
+		}
+	}
+	return nil
+}
+
+// grow returns the layout that a part of n positions leads to, or nil where there is no
+// room for more layouts.
+func (l *Layout) grow(part uint32, n int, b *Block) *Layout {
+	t := l.tree
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	at := &l.first
+	for c := at.Load(); c != nil; c = at.Load() {
+		if c.part == part {
+			return c // somebody else was faster
+		}
+		at = &c.sibling
+	}
+	if t.n == maxLayouts || int(l.n)+n > maxParts {
+		t.refuse()
+		return nil
+	}
+	c := &Layout{part: part, n: l.n + int32(n), parent: l, block: b, tree: t, id: t.n}
+	t.n++
+	at.Store(c)
+	return c
+}
+
+// growBlock is grow for a block; nil also where a field of it is there already.
+func (l *Layout) growBlock(b *Block) *Layout {
+	for _, k := range b.keys {
+		if l.find(k) >= 0 {
+			return nil
+		}
+	}
+	return l.grow(b.part, len(b.keys), b)
+}
 
 // attachment is what somebody worked out for a Layout.
 type attachment struct {
@@ -87,203 +203,141 @@ func (l *Layout) Attach(owner, what any) {
 // Layouts finds the Layout of a record. The zero value is ready, safe for concurrent
 // use, and for records without a schema: a Schema has its own.
 //
-// A Layout is made for what comes up the second time. Memory is bounded: of more than
-// maxLayouts all are forgotten, and made again where they are needed.
+// What is worked out for a Layout is worked out for what comes up the second time. Memory is
+// bounded: of more than maxLayouts none is made any more, and once that has been missed
+// often all are forgotten, and made again where they are needed.
 type Layouts struct {
-	mu     sync.Mutex
-	table  atomic.Pointer[layoutTable]
+	tree   atomic.Pointer[layoutTree]
 	schema *Schema
 }
 
 const (
-	maxLayouts = 1 << 10
-	seenOnce   = 1 << 10
-	maxParts   = 1 << 9 // records with more are too rare or too odd to learn from
+	maxLayouts = 1 << 13 // of 120 bytes each, and some 700 more where their facts are asked for
+	maxReady   = 1 << 10 // of those for which things are worked out
+	maxRefused = 1 << 14
+	maxParts   = 1 << 9 // records with more fields are too rare or too odd to learn from
 )
 
-type layoutTable struct {
-	slots [2 * maxLayouts]atomic.Pointer[Layout] // open addressing
-	once  [seenOnce]atomic.Uint64                // hashes that came up once
-	n     int                                    // guarded by Layouts.mu
+type layoutTree struct {
+	root    Layout
+	owner   *Layouts
+	mu      sync.Mutex
+	n       int // layouts; guarded by mu
+	ready   atomic.Int32
+	refused atomic.Int32
 }
 
-func hashParts(p []uint32) uint64 {
-	h := uint64(len(p)) * 0x9E3779B97F4A7C15
-	b := unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(p))), 4*len(p))
-	for len(b) >= 16 {
-		hi, lo := bits.Mul64(binary.NativeEndian.Uint64(b)^0xA0761D6478BD642F^h, binary.NativeEndian.Uint64(b[8:])^0xE7037ED1A0B428DB)
-		h = hi ^ lo
-		b = b[16:]
+// keys is one more than the largest key.
+func (t *layoutTree) keys() int { return t.owner.schema.Len() }
+
+// refuse notes that there was no room. Those who make a new kind of record each time make
+// few layouts so, and the others get theirs back.
+func (t *layoutTree) refuse() {
+	if t.refused.Add(1) == maxRefused {
+		t.owner.tree.CompareAndSwap(t, nil)
 	}
-	for len(b) >= 4 {
-		h = (h ^ uint64(binary.NativeEndian.Uint32(b))) * 0x9E3779B97F4A7C15
-		h ^= h >> 32
-		b = b[4:]
-	}
-	return h ^ h>>29
 }
 
-// of returns the Layout of a record with the given parts, or nil.
-func (ls *Layouts) of(r *Record) *Layout {
-	parts := r.partRoom[:r.np]
-	if len(parts) == 0 || len(parts) > maxParts || r.holes {
-		return nil
-	}
-	h := hashParts(parts)
-	t := ls.table.Load()
+// start returns the layout of records without fields.
+func (ls *Layouts) start() *Layout {
+	t := ls.tree.Load()
 	if t == nil {
-		t = new(layoutTable)
-		if !ls.table.CompareAndSwap(nil, t) {
-			t = ls.table.Load()
+		t = &layoutTree{owner: ls, n: 1}
+		t.root.tree = t
+		if !ls.tree.CompareAndSwap(nil, t) {
+			if t = ls.tree.Load(); t == nil {
+				return nil
+			}
 		}
 	}
-	for i := h; ; i++ {
-		l := t.slots[i%uint64(len(t.slots))].Load()
-		if l == nil {
-			break
-		}
-		if l.hash == h && slices.Equal(l.parts, parts) {
-			return l
-		}
-	}
-	if once := &t.once[h%seenOnce]; once.Load() != h {
-		once.Store(h)
-		return nil
-	}
-	return ls.add(h, r)
+	return &t.root
 }
 
-func (ls *Layouts) add(h uint64, r *Record) *Layout {
-	ls.mu.Lock()
-	defer ls.mu.Unlock()
-	parts := r.partRoom[:r.np]
-	t := ls.table.Load()
-	if t.n >= maxLayouts {
-		t = new(layoutTable)
-		ls.table.Store(t)
+// start returns the layout of an empty record, or nil for one without a schema.
+func (s *Schema) start() *Layout {
+	if s == nil {
+		return nil
 	}
-	i := h
-	for ; ; i++ {
-		l := t.slots[i%uint64(len(t.slots))].Load()
-		if l == nil {
-			break
-		}
-		if l.hash == h && slices.Equal(l.parts, parts) {
-			return l // somebody else was faster
-		}
+	return s.layouts.start()
+}
+
+// How far a Layout has come: what is worked out for it is worked out once it is ready.
+const (
+	layoutNew     = iota
+	layoutAsked   // by somebody for whose record nobody had settled it
+	layoutSettled // once
+	layoutReady
+)
+
+// settle returns l, or nil where it is too early to work out things for it.
+func (l *Layout) settle() *Layout {
+	switch l.state.Load() {
+	case layoutReady:
+		return l
+	case layoutSettled:
+		return l.ready()
 	}
-	l := &Layout{parts: slices.Clone(parts), keys: slices.Clone(r.keyRoom[:r.n]), fixed: make([]Value, r.n), id: t.n, hash: h, schema: ls.schema}
-	at := 0
-	for _, p := range l.parts {
-		switch {
-		case p&partBlock != 0:
-			b := (*r.schema.blocks.Load())[p&^partBlock]
-			at += copy(l.fixed[at:], b.values)
-		case p&partReplaced != 0:
-			if j := l.Position(Key(p &^ partReplaced)); j < at {
-				l.fixed[j] = Value{}
-			}
-		default:
-			at++
-		}
+	if l.n > 0 {
+		l.state.Store(layoutSettled)
 	}
-	t.n++
-	t.slots[i%uint64(len(t.slots))].Store(l)
+	return nil
+}
+
+func (l *Layout) ready() *Layout {
+	if l.tree.ready.Add(1) > maxReady {
+		l.tree.refuse()
+		return nil
+	}
+	l.state.Store(layoutReady)
 	return l
 }
 
 // Of returns the Layout of a record without a schema, or nil where it has none yet.
 func (ls *Layouts) Of(r *Record) *Layout {
-	if r.schema != nil {
+	if r.schema != nil || r.holes {
 		return nil
 	}
-	return ls.of(r)
-}
-
-// Layout returns the Layout of the record, or nil: for one without a schema, for one that
-// has lost a field, and for one of a kind that has not come up before. It does not
-// change the record.
-func (r *Record) Layout() *Layout {
-	if l := r.layout; l != nil && len(l.parts) == r.np && !r.holes {
-		return l
-	}
-	if r.schema == nil || r.holes {
-		return nil
-	}
-	return r.schema.layouts.of(r)
-}
-
-// Settle finds the Layout of the record and keeps it, so that it need not be found again
-// until the record changes.
-func (r *Record) Settle() *Layout {
-	l := r.layout
-	if r.schema == nil || r.holes {
-		return nil
+	l := ls.start()
+	for _, k := range r.keyRoom[:r.n] {
+		if l == nil {
+			return nil
+		}
+		next := l.next(uint32(k))
+		if next == nil {
+			next = l.grow(uint32(k), 1, nil)
+		}
+		l = next
 	}
 	if l == nil {
-		r.layout = r.schema.layouts.of(r)
-		return r.layout
+		return nil
 	}
-	n := len(l.parts)
-	if n == r.np {
+	return l.settle()
+}
+
+// Layout returns the Layout of the record, or nil: for one without a schema, for one that has
+// lost a field, for one of a kind that has not come up before, or of too many kinds. It does
+// not change the record.
+func (r *Record) Layout() *Layout {
+	l := r.layout
+	if l == nil || l.n == 0 {
+		return nil
+	}
+	switch l.state.Load() {
+	case layoutReady:
 		return l
+	case layoutAsked:
+		return l.ready()
+	case layoutNew:
+		l.state.Store(layoutAsked)
 	}
-	next := l.next.Load()
-	if next == nil || len(next.parts) != r.np || !slices.Equal(next.parts[n:], r.partRoom[n:r.np]) {
-		if next = r.schema.layouts.of(r); next != nil {
-			l.next.Store(next)
-		}
-	}
-	r.layout = next
-	return next
+	return nil
 }
 
-// Blocks is a family of constant blocks that a schema knows, of which a record takes one: the
-// rows of a table. Layouts tell the blocks of a family apart, unless too many of them come
-// up. It is safe for concurrent use.
-type Blocks struct {
-	schema *Schema
-	used   atomic.Int32
-	varied atomic.Bool // so many of them come up that a Layout for each is not worth while
-}
-
-// maxFamily is how many blocks of a family make layouts of their own.
-const maxFamily = 12
-
-// NewBlocks returns an empty family of the schema.
-func (s *Schema) NewBlocks() *Blocks { return &Blocks{schema: s} }
-
-// Add makes blocks part of the family, which must be done before records take them. A block
-// that is part of a family already stays there.
-func (f *Blocks) Add(blocks ...*Block) {
-	s := f.schema
-	s.layouts.mu.Lock()
-	defer s.layouts.mu.Unlock()
-	var all []*Block
-	if old := s.blocks.Load(); old != nil {
-		all = slices.Clone(*old)
+// Settle is Layout for those who have made the record: where they tell with it that the
+// record is complete, Layout answers for all who look at it afterwards as Settle did.
+func (r *Record) Settle() *Layout {
+	if l := r.layout; l != nil {
+		return l.settle()
 	}
-	for _, b := range blocks {
-		if b.schema == nil {
-			b.schema, b.family, b.part = s, f, partBlock|uint32(len(all))
-			all = append(all, b)
-		}
-	}
-	s.blocks.Store(&all)
-}
-
-// Adopt is Add to a new family.
-func (s *Schema) Adopt(alternatives ...*Block) { s.NewBlocks().Add(alternatives...) }
-
-// alone reports whether layouts tell the block from the others of its family.
-func (b *Block) alone() bool {
-	f := b.family
-	if f.varied.Load() {
-		return false
-	}
-	if !b.used.Load() && !b.used.Swap(true) && f.used.Add(1) > maxFamily {
-		f.varied.Store(true)
-		return false
-	}
-	return true
+	return nil
 }

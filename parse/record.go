@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"iter"
 	"math/bits"
-	"sync/atomic"
 	"unicode/utf8"
 	"unsafe"
 
@@ -19,19 +18,20 @@ import (
 // arena and is valid until Reset; Clone is the one way to keep an event longer.
 // In steady state a Record that is reset and filled again allocates nothing.
 type Record struct {
-	schema  *Schema
-	present []uint64 // one bit for each Key
-	slot    []uint16 // Key → index into keyRoom and roomFor, meaningful where present
-
-	// The fields in the order in which they were first set: the first n of each.
-	n       int
-	keyRoom []Key
+	schema *Schema
+	layout *Layout // which fields there are, and where; nil for a loose record
+	// The values by position. Of a record with a layout they lack what that fixes, until
+	// fill puts it there.
 	roomFor []Value
-	holes   bool // a field was deleted
+	filled  *Layout // whose constants are in roomFor
 
-	np       int // how the fields came, see Layout: the first np
-	partRoom []uint32
-	layout   *Layout // of the parts that were there when it was found
+	// A loose record keeps account of its fields itself: one without a schema, one that
+	// lost a field, one of a kind that there is no room for among the layouts.
+	n       int      // positions
+	keyRoom []Key    // by position
+	present []uint64 // one bit for each Key
+	slot    []uint16 // Key → position, meaningful where present
+	holes   bool     // a field was deleted
 
 	dynamic []Dynamic
 
@@ -62,17 +62,24 @@ const keepFields = 1 << 13
 // Reset empties the record. What its accessors returned before is invalid. It keeps the
 // schema, and its memory for the next event unless this one was unusually large.
 func (r *Record) Reset() {
-	clear(r.present)
-	if len(r.roomFor) > keepFields || len(r.partRoom) > keepFields {
-		r.n, r.keyRoom, r.roomFor, r.partRoom = 0, nil, nil, nil
+	n := r.Slots()
+	if r.layout == nil {
+		clear(r.present)
 	}
-	clear(r.roomFor[:r.n])
-	r.n, r.np, r.layout, r.holes = 0, 0, nil, false
-	if cap(r.dynamic) > keepFields {
-		r.dynamic = nil
+	if len(r.roomFor) > keepFields {
+		r.keyRoom, r.roomFor = nil, nil
+	} else {
+		clear(r.roomFor[:n])
 	}
-	clear(r.dynamic)
-	r.dynamic = r.dynamic[:0]
+	r.n, r.holes, r.filled = 0, false, nil
+	r.layout = r.schema.start()
+	if len(r.dynamic) > 0 {
+		if cap(r.dynamic) > keepFields {
+			r.dynamic = nil
+		}
+		clear(r.dynamic)
+		r.dynamic = r.dynamic[:0]
+	}
 	r.text.Reset()
 	r.lists.Reset()
 	r.seen.reset()
@@ -81,19 +88,22 @@ func (r *Record) Reset() {
 
 // Use empties the record and makes s its schema. A nil s means ECS alone.
 func (r *Record) Use(s *Schema) {
-	if r.n > 0 || len(r.dynamic) > 0 || r.text.Len() > 0 || r.lists.Len() > 0 || r.Mismatched > 0 {
+	if r.Slots() > 0 || len(r.dynamic) > 0 || r.text.Len() > 0 || r.lists.Len() > 0 || r.Mismatched > 0 {
 		r.Reset()
 	}
 	r.Pack, r.PackVersion, r.Priority = "", "", 0
-	r.schema = s
-	n := int(ecs.Count)
-	if s != nil {
-		n = s.Len()
+	r.schema, r.layout = s, s.start()
+	if r.layout == nil {
+		r.grow()
 	}
-	r.grow(n)
 }
 
-func (r *Record) grow(n int) {
+// grow makes room for all keys of the schema in a loose record.
+func (r *Record) grow() {
+	n := int(ecs.Count)
+	if r.schema != nil {
+		n = r.schema.Len()
+	}
 	if n > cap(r.slot) {
 		r.slot = make([]uint16, n)
 		r.present = make([]uint64, (n+63)/64)
@@ -132,21 +142,49 @@ func (r *Record) Lookup(name string) (Key, bool) {
 
 // Has reports whether the field is set.
 func (r *Record) Has(k Key) bool {
+	if l := r.layout; l != nil {
+		return l.find(k) >= 0
+	}
 	w := int(k >> 6)
 	return w < len(r.present) && r.present[w]&(1<<(k&63)) != 0
 }
 
 // Get returns the field's value, or the zero Value.
 func (r *Record) Get(k Key) Value {
-	if !r.Has(k) {
-		return Value{}
+	if v := r.ref(k); v != nil {
+		return *v
 	}
-	return r.roomFor[r.slot[k]]
+	return Value{}
 }
 
 // Ref returns the place of the value of a field that is set; it panics for one that
 // is not. The place is valid until the record changes, and read only.
-func (r *Record) Ref(k Key) *Value { return &r.roomFor[r.slot[k]] }
+func (r *Record) Ref(k Key) *Value {
+	v := r.ref(k)
+	if v == nil {
+		panic("parse: the field is not set")
+	}
+	return v
+}
+
+// ref is Ref, or nil for a field that is not set.
+func (r *Record) ref(k Key) *Value {
+	l := r.layout
+	if l == nil {
+		if !r.Has(k) {
+			return nil
+		}
+		return &r.roomFor[r.slot[k]]
+	}
+	at := l.find(k)
+	if at < 0 {
+		return nil
+	}
+	if v := l.facts().fixed[at]; v != nil {
+		return v
+	}
+	return &r.roomFor[at]
+}
 
 // Set stores v, which must live as long as the record does (see Text). An absent v
 // deletes the field. A key that the schema does not have is ignored.
@@ -166,45 +204,42 @@ func (r *Record) SetFrom(k Key, v *Value) {
 
 // room reports whether k is a key of the record's schema, and makes room for it.
 func (r *Record) room(k Key) bool {
-	if int(k) >= len(r.slot) {
+	switch {
+	case k == ecs.None:
+		return false
+	case r.layout != nil:
+		return int(k) < r.schema.Len()
+	case int(k) >= len(r.slot):
 		if r.schema != nil || k >= ecs.Count || len(r.slot) > 0 {
 			return false
 		}
-		r.grow(int(ecs.Count))
+		r.grow()
 	}
-	return k != ecs.None
+	return true
 }
 
 func (r *Record) set(k Key, v Value) { r.put(k, &v) }
 
+// put stores v. Records of one kind go from layout to layout in the same order, so that
+// hardly ever more is to be done than to see that it is so: 12 instructions in the place of
+// 63 that keeping account of keys and places took.
 func (r *Record) put(k Key, v *Value) {
-	n, np := r.n, r.np
-	keys, values, parts, words, slots := r.keyRoom, r.roomFor, r.partRoom, r.present, r.slot
-	if v.kind == KindNone || k == ecs.None || int(k) >= len(slots) || int(k>>6) >= len(words) ||
-		n >= len(values) || n >= len(keys) || np >= len(parts) {
-		r.putSlow(k, *v)
+	l := r.layout
+	if l == nil {
+		r.putLoose(k, v)
 		return
 	}
-	word, bit := &words[k>>6], uint64(1)<<(k&63)
-	if *word&bit != 0 {
-		old := &values[slots[k]]
-		if old.flags&Constant != 0 {
-			parts[np] = uint32(k) | partReplaced
-			r.np = np + 1
-		}
-		*old = *v
+	next, n := l.first.Load(), int(l.n)
+	if next == nil || next.part != uint32(k) || v.kind == KindNone || n >= len(r.roomFor) {
+		r.putElse(k, v)
 		return
 	}
-	*word |= bit
-	slots[k] = uint16(n)
-	keys[n] = k
-	parts[np] = uint32(k)
-	values[n] = *v
-	r.n, r.np = n+1, np+1
+	r.roomFor[n] = *v
+	r.layout = next
 }
 
-// putSlow is put where something has to be seen to before.
-func (r *Record) putSlow(k Key, v Value) {
+// putElse is put where the field is not the one that mostly follows.
+func (r *Record) putElse(k Key, v *Value) {
 	if v.kind == KindNone {
 		r.Delete(k)
 		return
@@ -212,111 +247,110 @@ func (r *Record) putSlow(k Key, v Value) {
 	if !r.room(k) {
 		return
 	}
-	if r.n >= len(r.roomFor) {
-		r.more()
+	l := r.layout
+	n := int(l.n)
+	next := l.next(uint32(k))
+	if next == nil {
+		if at := l.find(k); at >= 0 {
+			if l.facts().fixed[at] == nil {
+				r.roomFor[at] = *v
+				return
+			}
+			if next = l.next(uint32(k) | partReplaced); next == nil {
+				next = l.grow(uint32(k)|partReplaced, 0, nil)
+			}
+			n = at
+		} else {
+			next = l.grow(uint32(k), 1, nil)
+		}
 	}
-	r.moreParts(1)
-	r.put(k, &v)
-}
-
-// more makes room for another field.
-func (r *Record) more() {
-	if r.n == maxPositions {
-		r.compact()
+	if next == nil {
+		r.loosen()
+		r.putLoose(k, v)
 		return
 	}
-	size := min(max(2*r.n, 64), maxPositions)
-	keys, values := make([]Key, size), make([]Value, size)
-	copy(keys, r.keyRoom)
-	copy(values, r.roomFor)
-	r.keyRoom, r.roomFor = keys, values
+	if n >= len(r.roomFor) {
+		r.more(n + 1)
+	}
+	r.roomFor[n] = *v
+	r.layout = next
 }
 
-// moreParts makes room for n more parts.
-func (r *Record) moreParts(n int) {
-	if r.np+n > len(r.partRoom) {
-		parts := make([]uint32, max(2*len(r.partRoom), r.np+n, 64))
-		copy(parts, r.partRoom)
-		r.partRoom = parts
+// loosen makes the record keep account of its fields itself.
+func (r *Record) loosen() {
+	r.fill()
+	x := r.layout.facts()
+	r.layout, r.n = nil, len(x.keys)
+	r.grow()
+	copy(r.present, x.present)
+	if len(r.keyRoom) < len(r.roomFor) {
+		r.keyRoom = make([]Key, len(r.roomFor))
+	}
+	copy(r.keyRoom, x.keys)
+	for i, k := range x.keys {
+		r.slot[k] = uint16(i)
+	}
+}
+
+// fill puts the constants of the layout where the other values are.
+func (r *Record) fill() {
+	if r.filled == r.layout {
+		return
+	}
+	r.filled = r.layout
+	for i, v := range r.layout.facts().fixed {
+		if v != nil {
+			r.roomFor[i] = *v
+		}
+	}
+}
+
+func (r *Record) putLoose(k Key, v *Value) {
+	if v.kind == KindNone {
+		r.Delete(k)
+		return
+	}
+	if !r.room(k) {
+		return
+	}
+	word, bit := &r.present[k>>6], uint64(1)<<(k&63)
+	if *word&bit != 0 {
+		r.roomFor[r.slot[k]] = *v
+		return
+	}
+	if r.n >= len(r.keyRoom) || r.n >= len(r.roomFor) {
+		value := *v
+		v = &value
+		if r.n == maxPositions {
+			r.compact()
+		} else {
+			r.more(r.n + 1)
+		}
+	}
+	*word |= bit
+	r.slot[k] = uint16(r.n)
+	r.keyRoom[r.n] = k
+	r.roomFor[r.n] = *v
+	r.n++
+}
+
+// more makes room for n fields and some more.
+func (r *Record) more(n int) {
+	size := min(max(2*n, 64), maxPositions)
+	if len(r.roomFor) < size {
+		values := make([]Value, size)
+		copy(values, r.roomFor)
+		r.roomFor = values
+	}
+	if r.layout == nil && len(r.keyRoom) < size {
+		keys := make([]Key, size)
+		copy(keys, r.keyRoom)
+		r.keyRoom = keys
 	}
 }
 
 // maxPositions is how many fields, deleted ones included, slot can tell apart.
 const maxPositions = 1<<16 - 1
-
-// Block is a set of constant fields that belongs together: records take it as a whole.
-// It is safe for concurrent use.
-type Block struct {
-	keys   []Key
-	values []Value
-	words  []keyWord
-
-	schema *Schema // that adopted it, or nil
-	family *Blocks
-	part   uint32
-	used   atomic.Bool
-}
-
-// NewBlock returns a Block of the given fields. Its values get the flag Constant: their
-// text must never change or move. Of two values for one key the last counts.
-func NewBlock(keys []Key, values []Value) *Block {
-	b := &Block{}
-	at := map[Key]int{}
-	for i, k := range keys {
-		v := values[i].WithFlags(Constant)
-		v.flags &^= grown
-		if j, ok := at[k]; ok {
-			b.values[j] = v
-			continue
-		}
-		if k == ecs.None || v.kind == KindNone {
-			continue
-		}
-		at[k] = len(b.keys)
-		b.keys, b.values = append(b.keys, k), append(b.values, v)
-	}
-	b.words = NewKeySet(b.keys...).words
-	return b
-}
-
-// SetBlock sets the fields of b, all of which must be keys of the record's schema.
-func (r *Record) SetBlock(b *Block) {
-	n := r.n
-	end := n + len(b.keys)
-	fits := end <= len(r.roomFor)
-	for i := range b.words {
-		w := &b.words[i]
-		fits = fits && w.index < len(r.present) && r.present[w.index]&w.mask == 0
-	}
-	if !fits { // some are set already
-		for i, k := range b.keys {
-			r.put(k, &b.values[i])
-		}
-		return
-	}
-	for i := range b.words {
-		r.present[b.words[i].index] |= b.words[i].mask
-	}
-	keys, values := r.keyRoom[n:end], r.roomFor[n:end]
-	for i, k := range b.keys {
-		keys[i] = k
-		values[i] = b.values[i]
-		r.slot[k] = uint16(n + i)
-	}
-	r.n = end
-	if r.np+len(b.keys) > len(r.partRoom) {
-		r.moreParts(len(b.keys))
-	}
-	if b.schema == r.schema && b.schema != nil && b.alone() {
-		r.partRoom[r.np] = b.part
-		r.np++
-		return
-	}
-	for i, k := range b.keys {
-		r.partRoom[r.np+i] = uint32(k)
-	}
-	r.np += len(b.keys)
-}
 
 // compact gives up the positions of deleted fields. There are fewer keys than positions,
 // so that it always makes room.
@@ -331,12 +365,7 @@ func (r *Record) compact() {
 		n++
 	}
 	clear(r.roomFor[n:r.n])
-	r.n, r.np, r.layout, r.holes = n, 0, nil, false
-	r.moreParts(n)
-	for _, k := range r.keyRoom[:n] {
-		r.partRoom[r.np] = uint32(k)
-		r.np++
-	}
+	r.n, r.holes = n, false
 }
 
 // SetString stores a copy of s.
@@ -353,10 +382,14 @@ func (r *Record) SetBool(k Key, b bool) { r.Set(k, BoolValue(b)) }
 
 // Delete removes a field.
 func (r *Record) Delete(k Key) {
-	if w := int(k >> 6); w < len(r.present) && r.present[w]&(1<<(k&63)) != 0 {
-		r.present[w] &^= 1 << (k & 63)
-		r.holes = true
+	if !r.Has(k) {
+		return
 	}
+	if r.layout != nil {
+		r.loosen()
+	}
+	r.present[k>>6] &^= 1 << (k & 63)
+	r.holes = true
 }
 
 // Append adds v to the list field k, unless the list has it already: every element where
@@ -483,6 +516,9 @@ func (r *Record) Dynamics() []Dynamic { return r.dynamic }
 // Len is the number of fields.
 func (r *Record) Len() int {
 	n := len(r.dynamic)
+	if l := r.layout; l != nil {
+		return n + int(l.n)
+	}
 	for _, w := range r.present {
 		n += bits.OnesCount64(w)
 	}
@@ -504,25 +540,48 @@ func (r *Record) All() iter.Seq2[Key, Value] {
 
 // Slots is the number of positions that At knows: at least the number of fields that
 // are not dynamic.
-func (r *Record) Slots() int { return r.n }
+func (r *Record) Slots() int {
+	if l := r.layout; l != nil {
+		return int(l.n)
+	}
+	return r.n
+}
 
 // At returns the field in position i, in the order in which fields were first set.
 // ok is false for a position whose field was deleted.
 func (r *Record) At(i int) (k Key, v Value, ok bool) {
-	k = r.keyRoom[:r.n][i]
-	return k, r.roomFor[i], r.Has(k) && int(r.slot[k]) == i
+	k, at := r.RefAt(i)
+	if at == nil {
+		return k, r.roomFor[i], false
+	}
+	return k, *at, true
 }
 
 // Fields are the keys and values in the order in which they were first set. ok is false
 // if a field was deleted since, which leaves a hole in both. The slices are valid until
 // the record changes, and read only.
 func (r *Record) Fields() (keys []Key, values []Value, ok bool) {
+	if l := r.layout; l != nil {
+		r.fill()
+		return l.facts().keys, r.roomFor[:l.n], true
+	}
 	return r.keyRoom[:r.n], r.roomFor[:r.n], !r.holes
 }
+
+// Values are the values that Fields returns, but for those that the Layout fixes: what
+// stands in their places means nothing.
+func (r *Record) Values() []Value { return r.roomFor[:r.Slots()] }
 
 // RefAt is At with the value in place: what Ref is to Get. v is nil for a position whose
 // field was deleted.
 func (r *Record) RefAt(i int) (k Key, v *Value) {
+	if l := r.layout; l != nil {
+		x := l.facts()
+		if v = x.fixed[i]; v == nil {
+			v = &r.roomFor[i]
+		}
+		return x.keys[i], v
+	}
 	k = r.keyRoom[:r.n][i]
 	if r.present[k>>6]&(1<<(k&63)) == 0 || int(r.slot[k]) != i {
 		return k, nil
@@ -530,52 +589,64 @@ func (r *Record) RefAt(i int) (k Key, v *Value) {
 	return k, &r.roomFor[i]
 }
 
+// words are the bits of the fields that are set.
+func (r *Record) words() []uint64 {
+	if l := r.layout; l != nil {
+		return l.facts().present
+	}
+	return r.present
+}
+
 // Keys appends the keys of the fields to dst in the order of their paths and returns
 // the result.
 func (r *Record) Keys(dst []Key) []Key {
+	words := r.words()
 	ecsWords := (int(ecs.Count) + 63) / 64
-	if len(r.present) < ecsWords {
+	if len(words) < ecsWords {
 		return dst
+	}
+	end := Key(ecs.Count)
+	if r.schema != nil {
+		end = Key(r.schema.Len())
 	}
 	// The word that ECS and vendor keys share is split by a mask.
 	const shared = ecs.Count & 63
-	vendor := r.nextVendor(ecs.Count)
+	vendor := nextVendor(words, ecs.Count, end)
 	for w := 0; w < ecsWords; w++ {
-		word := r.present[w]
+		word := words[w]
 		if shared != 0 && w == ecsWords-1 {
 			word &= 1<<shared - 1
 		}
 		for word != 0 {
 			k := Key(w<<6 + bits.TrailingZeros64(word))
 			word &= word - 1
-			for int(vendor) < len(r.slot) && r.schema.before[vendor-ecs.Count] <= k {
+			for vendor < end && r.schema.before[vendor-ecs.Count] <= k {
 				dst = append(dst, vendor)
-				vendor = r.nextVendor(vendor + 1)
+				vendor = nextVendor(words, vendor+1, end)
 			}
 			dst = append(dst, k)
 		}
 	}
-	for int(vendor) < len(r.slot) {
+	for vendor < end {
 		dst = append(dst, vendor)
-		vendor = r.nextVendor(vendor + 1)
+		vendor = nextVendor(words, vendor+1, end)
 	}
 	return dst
 }
 
-// nextVendor returns the first present vendor key from k on, or len(r.slot).
-func (r *Record) nextVendor(k Key) Key {
-	end := Key(len(r.slot))
+// nextVendor returns the first present vendor key from k on, or end.
+func nextVendor(words []uint64, k, end Key) Key {
 	if k >= end {
 		return end
 	}
 	w := int(k >> 6)
-	word := r.present[w] & (^uint64(0) << (k & 63))
+	word := words[w] & (^uint64(0) << (k & 63))
 	for word == 0 {
 		w++
-		if w >= len(r.present) {
+		if w >= len(words) {
 			return end
 		}
-		word = r.present[w]
+		word = words[w]
 	}
 	return Key(w<<6 + bits.TrailingZeros64(word))
 }
@@ -591,7 +662,7 @@ func (r *Record) Clone() *Record {
 // message.
 func (r *Record) CloneTo(dst *Record) {
 	dst.Use(r.schema)
-	for i := range r.n {
+	for i := range r.Slots() {
 		if k, v, ok := r.At(i); ok {
 			dst.Set(k, v.CloneInto(&dst.text, &dst.lists))
 		}

@@ -5,7 +5,6 @@ import (
 	"sort"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"unicode/utf8"
 
 	"github.com/penstock-dev/penstock/normalize/ecs"
@@ -28,8 +27,9 @@ type Schema struct {
 	before  []Key // vendor field i stands before this ECS key in path order
 	statics map[Key]map[string]struct{}
 
-	layouts Layouts
-	blocks  atomic.Pointer[[]*Block] // by number
+	layouts  Layouts
+	blocksMu sync.Mutex
+	blocks   uint32 // how many are adopted; guarded by blocksMu
 }
 
 // MaxFieldName is the longest name, in bytes, that a vendor field can have.
@@ -174,8 +174,13 @@ func (s *Schema) Name(k Key) string {
 	return ""
 }
 
-// Len is one more than the largest Key.
-func (s *Schema) Len() int { return int(ecs.Count) + len(s.names) }
+// Len is one more than the largest Key. A nil Schema is ECS alone.
+func (s *Schema) Len() int {
+	if s == nil {
+		return int(ecs.Count)
+	}
+	return int(ecs.Count) + len(s.names)
+}
 
 // hasStatic reports whether a vendor field of the Schema occupies name below parent.
 func (s *Schema) hasStatic(parent Key, name []byte) bool {

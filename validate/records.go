@@ -217,7 +217,7 @@ func (v *Records) Validate(r *parse.Record) error {
 			return err
 		}
 	}
-	if l := r.Layout(); l == nil || !v.planOf(l).pass(v, valuesOf(r)) {
+	if l := r.Layout(); l == nil || !v.planOf(l).pass(v, r.Values()) {
 		if err := v.all(r); err != nil {
 			return err
 		}
@@ -231,11 +231,6 @@ func (v *Records) Validate(r *parse.Record) error {
 		return v.presences(r)
 	}
 	return nil
-}
-
-func valuesOf(r *parse.Record) []parse.Value {
-	_, values, _ := r.Fields()
-	return values
 }
 
 // all checks every field.
