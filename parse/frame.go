@@ -131,6 +131,26 @@ func (f *Frame) Mark(set []uint64) {
 	}
 }
 
+// Tidy takes back Mark for the slots of set into which nothing was written after all.
+func (f *Frame) Tidy(set []uint64) {
+	for i, w := range set {
+		for ; w != 0; w &= w - 1 {
+			if n := bits.TrailingZeros64(w); f.Slots[i<<6+n].kind == KindNone {
+				f.Slots[i<<6+n] = Value{}
+				f.used[i] &^= 1 << n
+			}
+		}
+	}
+}
+
+// IsFilled reports whether slot was written into. It then may hold an absent value all the same; if
+// not it does.
+func (f *Frame) IsFilled(slot int) bool { return f.used[slot>>6]&(1<<(slot&63)) != 0 }
+
+// Filled are the bits of the slots for which IsFilled reports true, as those of Mark. They
+// are valid until the frame changes, and read only.
+func (f *Frame) Filled() []uint64 { return f.used }
+
 // Written yields the slots that hold something, in their order.
 func (f *Frame) Written() iter.Seq[int] {
 	return func(yield func(int) bool) {

@@ -341,3 +341,26 @@ func (r *Record) Settle() *Layout {
 	}
 	return nil
 }
+
+// Here is the Layout of the fields that the record has now, whatever was worked out for it; nil
+// for a record without.
+func (r *Record) Here() *Layout { return r.layout }
+
+// Room returns the places of the values of records that have the layout l, which must be one
+// that comes after that of the record. They are for those who know which fields lead there
+// and write their values: see Enter.
+func (r *Record) Room(l *Layout) []Value {
+	if int(l.n) > len(r.roomFor) {
+		r.more(int(l.n))
+	}
+	return r.roomFor[:l.n]
+}
+
+// Enter makes l the layout of the record. All fields that it has more than the layout before, but
+// for those that it fixes, must have been written into their places in Room since then.
+func (r *Record) Enter(l *Layout) {
+	if r.layout == nil || r.layout.tree != l.tree {
+		panic("parse: the record has no way to the layout")
+	}
+	r.layout = l
+}

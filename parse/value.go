@@ -66,29 +66,36 @@ const (
 // Value is one field's value. It does not own its text: text lies in the raw
 // message, in constant memory or in the batch's arena, and is valid until the batch
 // is released. A Value may be copied freely within that time.
+//
+// Of structs with up to four fields the compiler keeps the fields in registers, which is why
+// kind and flags are one: with five fields each look at a Value's kind copied it whole.
 type Value struct {
-	ptr   unsafe.Pointer // text, or the first element of a list
-	len   int
-	num   uint64 // int, bool, time, the bits of a computed float, IPv4 address
+	ptr unsafe.Pointer // text, or the first element of a list
+	len int
+	num uint64 // int, bool, time, the bits of a computed float, IPv4 address
+	tag
+}
+
+type tag struct {
 	kind  Kind
 	flags Flags
 }
 
 // StringValue returns a text value that aliases s.
 func StringValue(s string) Value {
-	return Value{ptr: unsafe.Pointer(unsafe.StringData(s)), len: len(s), kind: KindString}
+	return Value{ptr: unsafe.Pointer(unsafe.StringData(s)), len: len(s), tag: tag{kind: KindString}}
 }
 
 // BytesValue returns a text value that aliases b.
 func BytesValue(b []byte) Value {
-	return Value{ptr: unsafe.Pointer(unsafe.SliceData(b)), len: len(b), kind: KindString}
+	return Value{ptr: unsafe.Pointer(unsafe.SliceData(b)), len: len(b), tag: tag{kind: KindString}}
 }
 
 // EncodedValue returns the text b[:n], behind which b holds the same text as it stands in a
 // JSON string: the shortest escapes and no others than it needs, valid UTF-8, no quotes
 // around it. It aliases b.
 func EncodedValue(b []byte, n int) Value {
-	return Value{ptr: unsafe.Pointer(unsafe.SliceData(b)), len: len(b[:n]), num: uint64(len(b) - n), kind: KindString, flags: encoded}
+	return Value{ptr: unsafe.Pointer(unsafe.SliceData(b)), len: len(b[:n]), num: uint64(len(b) - n), tag: tag{KindString, encoded}}
 }
 
 // JSON is the text of a string as it stands between the quotes of a JSON string if that
@@ -106,19 +113,19 @@ func (v *Value) JSON() []byte {
 // RawValue returns a value of kind k whose text aliases b: KindObject and KindArray
 // with strict JSON text, KindFloat with a JSON number.
 func RawValue(k Kind, b []byte) Value {
-	return Value{ptr: unsafe.Pointer(unsafe.SliceData(b)), len: len(b), kind: k}
+	return Value{ptr: unsafe.Pointer(unsafe.SliceData(b)), len: len(b), tag: tag{kind: k}}
 }
 
 // NullValue is the explicit "no value" of a format.
-func NullValue() Value { return Value{kind: KindNull} }
+func NullValue() Value { return Value{tag: tag{kind: KindNull}} }
 
 // IntValue returns an integer.
-func IntValue(n int64) Value { return Value{num: uint64(n), kind: KindInt} }
+func IntValue(n int64) Value { return Value{num: uint64(n), tag: tag{kind: KindInt}} }
 
 // IntText returns an integer whose canonical decimal text is b, so that writers can
 // copy it. The caller promises that b is what strconv.AppendInt would write.
 func IntText(n int64, b []byte) Value {
-	return Value{ptr: unsafe.Pointer(unsafe.SliceData(b)), len: len(b), num: uint64(n), kind: KindInt}
+	return Value{ptr: unsafe.Pointer(unsafe.SliceData(b)), len: len(b), num: uint64(n), tag: tag{kind: KindInt}}
 }
 
 // FloatValue returns a number. Not-a-number and infinities, which JSON cannot
@@ -127,12 +134,12 @@ func FloatValue(f float64) Value {
 	if math.IsNaN(f) || math.IsInf(f, 0) {
 		return NullValue()
 	}
-	return Value{num: math.Float64bits(f), kind: KindFloat}
+	return Value{num: math.Float64bits(f), tag: tag{kind: KindFloat}}
 }
 
 // BoolValue returns a boolean.
 func BoolValue(b bool) Value {
-	v := Value{kind: KindBool}
+	v := Value{tag: tag{kind: KindBool}}
 	if b {
 		v.num = 1
 	}
@@ -140,11 +147,11 @@ func BoolValue(b bool) Value {
 }
 
 // TimeValue returns an instant in nanoseconds since 1970 UTC.
-func TimeValue(unixNanos int64) Value { return Value{num: uint64(unixNanos), kind: KindTime} }
+func TimeValue(unixNanos int64) Value { return Value{num: uint64(unixNanos), tag: tag{kind: KindTime}} }
 
 // IPv4Value returns an IPv4 address; b is its canonical text.
 func IPv4Value(addr uint32, b []byte) Value {
-	return Value{ptr: unsafe.Pointer(unsafe.SliceData(b)), len: len(b), num: uint64(addr), kind: KindIP, flags: IPv4}
+	return Value{ptr: unsafe.Pointer(unsafe.SliceData(b)), len: len(b), num: uint64(addr), tag: tag{KindIP, IPv4}}
 }
 
 // IPValue parses an IPv4 or IPv6 address, with or without a zone. Text that is not in
@@ -189,7 +196,7 @@ func mayBeIPv6(b []byte) bool {
 
 // ListValue returns a list that aliases vs.
 func ListValue(vs []Value) Value {
-	return Value{ptr: unsafe.Pointer(unsafe.SliceData(vs)), len: len(vs), kind: KindList}
+	return Value{ptr: unsafe.Pointer(unsafe.SliceData(vs)), len: len(vs), tag: tag{kind: KindList}}
 }
 
 // Kind says what the value holds.

@@ -46,6 +46,7 @@ type assign struct {
 	vendor  bool        // a field of the vendor that the pack itself does not read
 	line    int         // a place, see compiler.place
 	reads   *reads      // of an expression, for Explain
+	all     *reads      // of the expression and the condition
 	name    string
 }
 
@@ -131,26 +132,31 @@ func (s *state) assignAll(ops []op) bool {
 // Coerce knows besides. It reports whether it did.
 func (s *state) readSlot(o *op, text []byte) bool {
 	var w parse.Value
-	switch o.takes {
-	case parse.KindInt:
-		n, ok := scan.ParseUint(text)
-		if !ok || text[0] == '0' && len(text) > 1 || n > math.MaxInt64 || o.most != 0 && n > o.most {
-			return false
-		}
-		w = parse.IntText(int64(n), text)
-	case parse.KindIP:
-		n, ok := scan.ParseIPv4(text)
-		if !ok {
-			return false
-		}
-		w = parse.IPv4Value(n, text)
-	default:
-		return false
-	}
-	if s.pack.nullText(text) {
+	if !s.readText(&w, o.takes, o.most, text) {
 		return false
 	}
 	s.rec.SetFrom(o.key, &w)
+	return true
+}
+
+// readText is readSlot that stores in a place.
+func (s *state) readText(to *parse.Value, takes parse.Kind, most uint64, text []byte) bool {
+	switch takes {
+	case parse.KindInt:
+		n, ok := scan.ParseUint(text)
+		if !ok || text[0] == '0' && len(text) > 1 || n > math.MaxInt64 || most != 0 && n > most || s.pack.nullText(text) {
+			return false
+		}
+		*to = parse.IntText(int64(n), text)
+	case parse.KindIP:
+		n, ok := scan.ParseIPv4(text)
+		if !ok || s.pack.nullText(text) {
+			return false
+		}
+		*to = parse.IPv4Value(n, text)
+	default:
+		return false
+	}
 	return true
 }
 

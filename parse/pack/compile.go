@@ -193,15 +193,16 @@ func (c *compiler) exprError(y *yaml.Node, err error) error {
 	return c.errorf(y, "%v", err)
 }
 
-func (c *compiler) cond(y *yaml.Node) (condFunc, error) {
+func (c *compiler) cond(y *yaml.Node) (condFunc, *reads, error) {
 	if !y.IsScalar() {
-		return nil, c.errorf(y, "a condition is wanted here, not %s", y.Kind)
+		return nil, nil, c.errorf(y, "a condition is wanted here, not %s", y.Kind)
 	}
 	n, err := parseExpr(y.Text)
 	if err != nil {
-		return nil, c.exprError(y, err)
+		return nil, nil, c.exprError(y, err)
 	}
-	return c.condition(y, n)
+	f, err := c.condition(y, n)
+	return f, c.reads(n), err
 }
 
 // constant turns a YAML scalar or list into a value.

@@ -99,13 +99,13 @@ func (c *compiler) maps(y *yaml.Node) ([]assign, error) {
 		if err != nil {
 			return nil, err
 		}
-		val := p.Value
+		val, all := p.Value, &reads{}
 		if val.Kind == yaml.Map {
 			if err := c.known(val, "value", "when", "on_error"); err != nil {
 				return nil, err
 			}
 			if n := val.Get("when"); n != nil {
-				if a.when, err = c.cond(n); err != nil {
+				if a.when, all, err = c.cond(n); err != nil {
 					return nil, err
 				}
 			}
@@ -137,7 +137,8 @@ func (c *compiler) maps(y *yaml.Node) ([]assign, error) {
 				return nil, err
 			}
 		}
-		a.reads = c.reads(n)
+		a.reads, a.all = c.reads(n), all
+		c.addReads(a.all, n)
 		if n.kind == nodePipe && n.text == "kept" && n.args[0].kind == nodeName {
 			n, a.kept = n.args[0], true
 		}

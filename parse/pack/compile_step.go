@@ -44,7 +44,7 @@ func (c *compiler) step(y *yaml.Node) (*step, error) {
 	st := &step{}
 	add := func(p part) { st.parts = append(st.parts, p) }
 	if n := y.Get("when"); n != nil {
-		when, err := c.cond(n)
+		when, reads, err := c.cond(n)
 		if err != nil {
 			return nil, err
 		}
@@ -52,7 +52,7 @@ func (c *compiler) step(y *yaml.Node) (*step, error) {
 		if err != nil {
 			return nil, err
 		}
-		add(&whenPart{when, els})
+		add(&whenPart{when, els, reads})
 	} else if n := y.Get("else"); n != nil {
 		return nil, c.errorf(n, "else without when")
 	}
@@ -184,9 +184,11 @@ func (c *compiler) lookupPart(y *yaml.Node) (*lookupPart, error) {
 		return nil, err
 	}
 	l := &lookupPart{table: t}
-	if l.key, _, err = c.expr(y.Get("key")); err != nil {
+	key, n, err := c.expr(y.Get("key"))
+	if err != nil {
 		return nil, err
 	}
+	l.key, l.reads = key, c.reads(n)
 	for _, col := range t.columns {
 		if col == "" {
 			return nil, c.errorf(y, "table %s has single values; use them with | lookup(%s)", t.name, t.name)
@@ -290,12 +292,15 @@ func (c *compiler) textPart(y *yaml.Node) (*textPart, error) {
 }
 
 func (c *compiler) switchPart(on, cases, def *yaml.Node) (*switchPart, error) {
-	sw := &switchPart{cases: map[string][]*step{}}
+	sw := &switchPart{cases: map[string]int32{}}
 	var err error
 	if on.Kind == yaml.List {
-		sw.on, err = c.several(on)
+		sw.on, sw.reads, err = c.several(on)
 	} else {
-		sw.on, _, err = c.expr(on)
+		var n *node
+		if sw.on, n, err = c.expr(on); err == nil {
+			sw.reads = c.reads(n)
+		}
 	}
 	if err != nil {
 		return nil, err
@@ -308,36 +313,41 @@ func (c *compiler) switchPart(on, cases, def *yaml.Node) (*switchPart, error) {
 		if err != nil {
 			return nil, err
 		}
+		sw.all = append(sw.all, steps)
+		at := int32(len(sw.all) - 1)
 		for _, v := range strings.Split(p.Key.Text, "|") {
 			v = strings.TrimSpace(v)
 			if pre, ok := strings.CutSuffix(v, "*"); ok {
-				sw.prefixes = append(sw.prefixes, prefixCase{pre, steps})
+				sw.prefixes = append(sw.prefixes, prefixCase{pre, at})
 				continue
 			}
 			if _, ok := sw.cases[v]; ok {
 				return nil, c.errorf(p.Key, "case %q again", v)
 			}
-			sw.cases[v] = steps
+			sw.cases[v] = at
 		}
 	}
 	sort.SliceStable(sw.prefixes, func(i, j int) bool { return len(sw.prefixes[i].prefix) > len(sw.prefixes[j].prefix) })
-	sw.def, err = c.steps(def)
+	other, err := c.steps(def)
+	sw.all = append(sw.all, other)
 	return sw, err
 }
 
 // several is the value of a switch on more than one expression: their texts, with a slash
 // between each two; absent ones are empty.
-func (c *compiler) several(y *yaml.Node) (evalFunc, error) {
+func (c *compiler) several(y *yaml.Node) (evalFunc, *reads, error) {
 	if len(y.Items) < 2 || len(y.Items) > 8 {
-		return nil, c.errorf(y, "a switch on several values takes 2 to 8 of them, not %d", len(y.Items))
+		return nil, nil, c.errorf(y, "a switch on several values takes 2 to 8 of them, not %d", len(y.Items))
 	}
 	var on []evalFunc
+	all := &reads{}
 	for _, it := range y.Items {
-		e, _, err := c.expr(it)
+		e, n, err := c.expr(it)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		on = append(on, e)
+		c.addReads(all, n)
 	}
 	return func(s *state) parse.Value {
 		var room [128]byte
@@ -351,5 +361,5 @@ func (c *compiler) several(y *yaml.Node) (evalFunc, error) {
 			}
 		}
 		return parse.BytesValue(s.frame.Text.Copy(b))
-	}, nil
+	}, all, nil
 }

@@ -470,7 +470,7 @@ func (c *compiler) rest(y *yaml.Node) error {
 			return err
 		}
 		for _, d := range n.Pairs {
-			cond, err := c.cond(d.Value)
+			cond, _, err := c.cond(d.Value)
 			if err != nil {
 				return err
 			}

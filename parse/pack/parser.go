@@ -291,32 +291,25 @@ func (k *clock) set(c *timeparse.Context, o *Options, m *parse.Message) {
 // event makes one event of raw.
 func (p *Pack) event(s *state, o Options, raw []byte, out *parse.Events[parse.Record]) error {
 	r := out.Add()
-	r.Use(p.schema)
-	r.Pack, r.PackVersion = p.name, p.version
 	s.rec = r
-	s.frame.KeepRest = s.keep || p.spellings != nil
-	s.frame.Reset(len(p.slotNames), r.Text())
-	if s.keep {
-		clear(s.consumed)
-	}
-	s.drop, s.fail, s.drift, s.ntouched = false, nil, "", 0
-	s.labelsDone = false
-	s.frame.Set(slotMessage, parse.BytesValue(raw))
-	s.frame.Set(slotRaw, parse.BytesValue(raw))
-	if h := &s.envelope; h.head != nil {
-		b := append(append(r.Text().Scratch(len(h.head)+len(h.tail)), h.head...), h.tail...)
-		s.frame.Set(p.split.envelope, parse.RawValue(parse.KindObject, r.Text().Keep(b)))
-	}
-	if p.baseBlock != nil {
-		r.SetBlock(p.baseBlock)
-	}
-	for i := range p.base {
-		s.store(&p.base[i], p.base[i].value)
-	}
+	s.begin(raw)
 	if s.trace != nil {
 		s.trace.begin(s)
+		s.run(p.steps)
+	} else {
+		routes := &s.routes[0]
+		if s.envelope.head != nil {
+			routes = &s.routes[1] // one more slot is filled
+		}
+		switch n := routes.begin(r); {
+		case n == nil:
+			s.run(p.steps)
+		case !s.follow(n):
+			s.syslogDone = false // it may have been changed
+			s.begin(raw)
+			s.walk(routes)
+		}
 	}
-	s.run(p.steps)
 	s.syslogDone = false
 	if s.carried {
 		s.setCarrier()
@@ -375,6 +368,32 @@ func (p *Pack) event(s *state, o Options, raw []byte, out *parse.Events[parse.Re
 		s.trace.finish(s)
 	}
 	return nil
+}
+
+// begin prepares everything for the steps.
+func (s *state) begin(raw []byte) {
+	p, r := s.pack, s.rec
+	r.Use(p.schema)
+	r.Pack, r.PackVersion = p.name, p.version
+	s.frame.KeepRest = s.keep || p.spellings != nil
+	s.frame.Reset(len(p.slotNames), r.Text())
+	if s.keep {
+		clear(s.consumed)
+	}
+	s.drop, s.fail, s.drift, s.ntouched = false, nil, "", 0
+	s.labelsDone = false
+	s.frame.Set(slotMessage, parse.BytesValue(raw))
+	s.frame.Set(slotRaw, parse.BytesValue(raw))
+	if h := &s.envelope; h.head != nil {
+		b := append(append(r.Text().Scratch(len(h.head)+len(h.tail)), h.head...), h.tail...)
+		s.frame.Set(p.split.envelope, parse.RawValue(parse.KindObject, r.Text().Keep(b)))
+	}
+	if p.baseBlock != nil {
+		r.SetBlock(p.baseBlock)
+	}
+	for i := range p.base {
+		s.store(&p.base[i], p.base[i].value)
+	}
 }
 
 var errMissing = fmt.Errorf("required field is missing")

@@ -34,7 +34,7 @@ func (c *compiler) relay(y *yaml.Node) error {
 		}
 		if n := y.Get("when"); n != nil {
 			var err error
-			if c.program.relayWhen, err = c.cond(n); err != nil {
+			if c.program.relayWhen, _, err = c.cond(n); err != nil {
 				return err
 			}
 		}

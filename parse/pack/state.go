@@ -23,6 +23,8 @@ type state struct {
 	pack  *Pack
 	trace *tracer // only for Explain
 
+	routes [2]routes // of events as they are, and of those out of an envelope
+
 	touched  [16]uint16 // slots read by the expression under evaluation
 	ntouched int
 	failed   bool // a filter could not do its work on a value that was there

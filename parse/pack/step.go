@@ -44,8 +44,9 @@ func (s *state) step(st *step) bool {
 
 // whenPart ends the step where its condition does not hold.
 type whenPart struct {
-	when condFunc
-	els  []*step // what is done instead
+	when  condFunc
+	els   []*step // what is done instead
+	reads *reads  // of when
 }
 
 func (p *whenPart) run(s *state) bool {
@@ -158,6 +159,7 @@ func (p *branchPart) run(s *state) bool {
 type lookupPart struct {
 	table  *table
 	key    evalFunc
+	reads  *reads // of key
 	fields []assign
 	line   int // a place, see compiler.place
 	// Where every column is a constant field, the rows as blocks by their key.
@@ -238,27 +240,32 @@ func (p *lookupPart) makeBlocks(schema *parse.Schema) {
 // switchPart does what hangs on a value.
 type switchPart struct {
 	on       evalFunc
-	cases    map[string][]*step
+	reads    *reads // of on
+	cases    map[string]int32
 	prefixes []prefixCase
-	def      []*step
+	all      [][]*step // by case; the last one is for what has none
 }
 
 type prefixCase struct {
 	prefix string
-	steps  []*step
+	at     int32
 }
 
 func (p *switchPart) run(s *state) bool {
 	v := p.on(s)
 	s.ntouched = 0
-	b := s.text(v)
-	if steps, ok := p.cases[string(b)]; ok {
-		return s.run(steps)
+	return s.run(p.all[p.find(s.text(v))])
+}
+
+// find returns the case of a text.
+func (p *switchPart) find(b []byte) int32 {
+	if i, ok := p.cases[string(b)]; ok {
+		return i
 	}
 	for i := range p.prefixes {
 		if c := &p.prefixes[i]; len(b) >= len(c.prefix) && string(b[:len(c.prefix)]) == c.prefix {
-			return s.run(c.steps)
+			return c.at
 		}
 	}
-	return s.run(p.def)
+	return int32(len(p.all) - 1)
 }

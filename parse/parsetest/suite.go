@@ -248,9 +248,11 @@ func splitLines(data []byte) [][]byte {
 // determinism: an answer does not depend on what the worker saw before.
 func (s *suite) determinism() {
 	again := s.worker()
-	for i := len(s.records) - 1; i >= 0; i-- {
-		if a := again.answer(s.records[i].Raw); !a.equal(s.answers[i]) {
-			s.failf("%s: another answer after other records:\n%s", &s.records[i], Diff(s.answers[i].lines, a.lines))
+	for range 2 { // parsers learn from what they have seen
+		for i := len(s.records) - 1; i >= 0; i-- {
+			if a := again.answer(s.records[i].Raw); !a.equal(s.answers[i]) {
+				s.failf("%s: another answer after other records:\n%s", &s.records[i], Diff(s.answers[i].lines, a.lines))
+			}
 		}
 	}
 	for i := range s.records {
