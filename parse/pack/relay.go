@@ -2,6 +2,7 @@ package pack
 
 import (
 	"bytes"
+	"slices"
 	"strings"
 
 	"github.com/penstock-dev/penstock/internal/yaml"
@@ -115,14 +116,49 @@ func (a *Auto) relayed(s *state, raw []byte, out *parse.Events[parse.Record]) bo
 	return true
 }
 
-// sharedSets are the sets of fields that carrier and carried event may both have some of; of
-// any other set an event takes the carrier's fields only if it has none of its own.
-var sharedSets = []string{"agent", "cloud", "container", "data_stream", "event", "log", "service"}
+// A sets is which sets of fields of ECS an event has some of.
+type sets struct {
+	names  [24]string
+	n      int
+	syslog bool // log.syslog
+}
+
+func (s *sets) has(name string) bool {
+	return s.n == len(s.names) || slices.Contains(s.names[:s.n], name)
+}
+
+// of notes the sets of r. One that has more than there is room for has them all: then the
+// carrier's fields are kept beside the event.
+func (s *sets) of(r *parse.Record) {
+	keys, _, _ := r.Fields()
+	for _, k := range keys {
+		if k >= ecs.Count || !r.Has(k) {
+			continue
+		}
+		set, rest, _ := strings.Cut(k.Name(), ".")
+		s.syslog = s.syslog || set == "log" && strings.HasPrefix(rest, "syslog.")
+		if !s.has(set) && s.n < len(s.names) {
+			s.names[s.n] = set
+			s.n++
+		}
+	}
+}
+
+// shared reports whether carrier and carried event may both have some fields of a set; of any
+// other set an event takes the carrier's fields only if it has none of its own.
+func shared(set string) bool {
+	switch set {
+	case "agent", "cloud", "container", "data_stream", "event", "log", "service":
+		return true
+	}
+	return false
+}
 
 // adopt adds to r what the event of its carrier tells: fields of ECS about the place that
 // the message comes from as such, everything else below relay.
 func adopt(r, carrier *parse.Record) {
-	own := ownSets(r)
+	var own sets
+	own.of(r)
 	sameHost := hostsAgree(r, carrier)
 	timeless := !r.Has(ecs.Timestamp)
 	keys, values, _ := carrier.Fields()
@@ -132,7 +168,7 @@ func adopt(r, carrier *parse.Record) {
 		}
 		name := carrier.Name(k)
 		if k >= ecs.Count {
-			below(r, name, values[i])
+			below(r, name, nil, values[i])
 			continue
 		}
 		set, rest, dotted := strings.Cut(name, ".")
@@ -154,20 +190,16 @@ func adopt(r, carrier *parse.Record) {
 		case set == "ecs" || set == "error" || set == "related":
 			continue
 		case set == "host":
-			take = take && (sameHost || !own[set])
-		case strings.HasPrefix(name, "log.syslog."):
-			take = take && !own["log.syslog"]
+			take = take && (sameHost || !own.has(set))
+		case set == "log" && strings.HasPrefix(rest, "syslog."):
+			take = take && !own.syslog
 		default:
-			shared := false
-			for _, s := range sharedSets {
-				shared = shared || s == set
-			}
-			take = take && (shared || !own[set])
+			take = take && (shared(set) || !own.has(set))
 		}
 		if take {
 			r.Set(k, values[i])
 		} else {
-			below(r, name, values[i])
+			below(r, name, nil, values[i])
 		}
 	}
 	for _, d := range carrier.Dynamics() {
@@ -175,49 +207,40 @@ func adopt(r, carrier *parse.Record) {
 			r.AddDynamic(d.Container, d.Name, d.Value)
 			continue
 		}
-		if name := carrier.Name(d.Container); name != relayName {
-			below(r, name+"."+string(d.Name), d.Value)
-		} else {
-			below(r, string(d.Name), d.Value)
+		name := carrier.Name(d.Container)
+		if name == relayName {
+			name = ""
 		}
+		below(r, name, d.Name, d.Value)
 	}
 }
 
-// below keeps a value of the carrier under its name.
-func below(r *parse.Record, name string, v parse.Value) {
-	if k, ok := r.Lookup(relayName); ok {
-		r.AddDynamic(k, r.Text().CopyString(name), v)
+// below keeps a value of the carrier under its name: that of a field, or of one that the wire
+// named below it.
+func below(r *parse.Record, name string, wire []byte, v parse.Value) {
+	k, ok := r.Lookup(relayName)
+	if !ok {
+		return
 	}
-}
-
-// ownSets are the sets that r has fields of.
-func ownSets(r *parse.Record) map[string]bool {
-	own := map[string]bool{}
-	keys, _, _ := r.Fields()
-	for _, k := range keys {
-		if k < ecs.Count && r.Has(k) {
-			set, rest, _ := strings.Cut(k.Name(), ".")
-			own[set] = true
-			if set == "log" && strings.HasPrefix(rest, "syslog.") {
-				own["log.syslog"] = true
-			}
-		}
+	b := append(r.Text().Scratch(len(name)+1+len(wire)), name...)
+	if name != "" && wire != nil {
+		b = append(b, '.')
 	}
-	return own
+	r.AddDynamic(k, r.Text().Keep(append(b, wire...)), v)
 }
 
 // hostsAgree reports whether the host that r names is the carrier's.
 func hostsAgree(r, carrier *parse.Record) bool {
-	short := func(k ecs.Key, of *parse.Record) string {
-		name, _, _ := strings.Cut(of.Get(k).Str(), ".")
-		return name
-	}
-	for _, k := range []ecs.Key{ecs.HostHostname, ecs.HostName} {
-		own := short(k, r)
-		if own == "" {
-			continue
+	for _, k := range [...]ecs.Key{ecs.HostHostname, ecs.HostName} {
+		if own := shortHost(r, k); own != "" {
+			return strings.EqualFold(own, shortHost(carrier, ecs.HostName)) || strings.EqualFold(own, shortHost(carrier, ecs.HostHostname))
 		}
-		return strings.EqualFold(own, short(ecs.HostName, carrier)) || strings.EqualFold(own, short(ecs.HostHostname, carrier))
 	}
 	return true
+}
+
+// shortHost is the name of a host without its domain.
+func shortHost(r *parse.Record, k ecs.Key) string {
+	name, _, _ := strings.Cut(r.Get(k).Str(), ".")
+	return name
 }

@@ -215,6 +215,25 @@ func TestRelayDepth(t *testing.T) {
 	}
 }
 
+// A message that another one carries costs no allocation in the steady state.
+func TestRelayAllocs(t *testing.T) {
+	auto, err := carriers(t).Auto(Options{Now: testNow, Original: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := auto.Worker()
+	m := parse.Message{Raw: []byte(`{"carried":"{\"carried\":\"gate=1 action=\\\"grant\\\"\",\"container\":\"c\",\"extra\":{\"k\":1}}","node":"n1","at":"2026-03-02T09:15:04Z"}`)}
+	var out parse.Events[parse.Record]
+	if n := testing.AllocsPerRun(200, func() {
+		out.Reset()
+		if err := w.Parse(&m, &out); err != nil || out.Len() != 1 || out.At(0).Pack != "acme.door" {
+			t.Fatal(out.Len(), err)
+		}
+	}); n > 0 {
+		t.Errorf("%v allocations", n)
+	}
+}
+
 func TestRelayFaults(t *testing.T) {
 	for body, want := range map[string]string{
 		"relay: [[a]]\nsteps: [{json: {}}]\n":                      "5:9: a text is wanted here",
