@@ -109,30 +109,36 @@ func (r *Request) Bytes() ([]byte, error) {
 	return body, nil
 }
 
-// read appends all of src to *dst, but at most limit bytes.
+// read reads all of src into *dst, but at most limit bytes. What does not fit into its
+// capacity goes into pieces, which are put together when all is there: a body that is
+// refused has taken the limit and not, by growing, twice that.
 func (r *Request) read(dst *[]byte, src io.Reader, limit int64, what string) error {
-	b := *dst
-	defer func() { *dst = b }()
+	b, total := (*dst)[:0], int64(0)
+	var pieces [][]byte
 	for {
 		if len(b) == cap(b) {
-			// In steps of four and not beyond the limit, so that all buffers of a growing body
-			// take less than twice the longest.
-			size := max(int64(4*cap(b)), 32<<10)
-			if size > (limit+1)/2 {
-				size = max(limit+1, int64(cap(b))+1)
+			if len(b) > 0 {
+				pieces = append(pieces, b)
 			}
-			b = append(make([]byte, 0, size), b...)
+			b = make([]byte, 0, min(max(total, 32<<10), 4<<20, limit+1-total))
 		}
-		room := b[len(b):min(int64(cap(b)), limit+1)]
-		n, err := src.Read(room)
-		b = b[:len(b)+n]
+		n, err := src.Read(b[len(b):min(int64(cap(b)), int64(len(b))+limit+1-total)])
+		b, total = b[:len(b)+n], total+int64(n)
 		if hold := r.hold(n); hold != nil {
 			return hold
 		}
 		switch {
-		case int64(len(b)) > limit:
+		case total > limit:
 			return Errorf(http.StatusRequestEntityTooLarge, "%s more than %d bytes", what, limit)
 		case err == io.EOF:
+			if len(pieces) > 0 {
+				whole := make([]byte, 0, total)
+				for _, p := range append(pieces, b) {
+					whole = append(whole, p...)
+				}
+				b = whole
+			}
+			*dst = b
 			return nil
 		case err != nil:
 			var st *Status
