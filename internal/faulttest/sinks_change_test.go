@@ -11,6 +11,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -177,33 +178,43 @@ func TestF25CertificatesRotated(t *testing.T) {
 	retriesBefore, expiredSaid := "", ""
 	go func() {
 		defer fresh(t, o, src, &stop)
-		for range rounds {
-			mu.Lock()
-			known := len(serials)
-			mu.Unlock()
-			renew("server", serverCert, serverKey, time.Time{})
-			renew("client", clientCert, clientKey, time.Time{})
+		// shown waits until a client certificate comes that was not there before.
+		shown := func(known int) bool {
 			begun := time.Now()
 			for deadline := begun.Add(60 * time.Second); ; time.Sleep(10 * time.Millisecond) {
 				mu.Lock()
 				n := len(serials)
 				mu.Unlock()
 				if n > known {
-					break
+					slowest = max(slowest, time.Since(begun))
+					return true
 				}
 				if time.Now().After(deadline) {
 					t.Error("the renewed client certificate was not shown within 60 s")
-					return
+					return false
 				}
 			}
-			slowest = max(slowest, time.Since(begun))
+		}
+		known := func() int { mu.Lock(); defer mu.Unlock(); return len(serials) }
+		for range rounds {
+			before := known()
+			renew("server", serverCert, serverKey, time.Time{})
+			renew("client", clientCert, clientKey, time.Time{})
+			if !shown(before) {
+				return
+			}
 		}
 		retriesBefore = said.String() + failed.String()
 		// Now the client's expires: an hour on, by its clock, nothing else is there.
+		before := known()
 		renew("client", clientCert, clientKey, time.Now().Add(time.Hour))
-		time.Sleep(1500 * time.Millisecond)
+		if !shown(before) {
+			return
+		}
 		ahead.Store(int64(2 * time.Hour))
-		time.Sleep(time.Second)
+		for deadline := time.Now().Add(20 * time.Second); !strings.Contains(said.String(), "expired") && time.Now().Before(deadline); {
+			time.Sleep(10 * time.Millisecond)
+		}
 		expiredSaid = said.String()
 		ca.Issue("client", time.Time{})
 	}()
@@ -364,12 +375,29 @@ func TestF26DNS(t *testing.T) {
 	measure := time.Duration(Pick(4, 30)) * time.Second
 	var used time.Duration
 	var one, ten int
+	var oneStood, tenStood time.Duration
+	// stood is how long the server heard nothing though there was something to say: gaps
+	// between requests that are longer than those of a busy machine.
+	stood := func(from time.Time) (sum time.Duration) {
+		srv.mu.Lock()
+		defer srv.mu.Unlock()
+		last := from
+		for _, at := range append(slices.Clone(srv.times), time.Now()) {
+			if at.After(from) {
+				if gap := at.Sub(last); gap > 200*time.Millisecond {
+					sum += gap
+				}
+				last = at
+			}
+		}
+		return sum
+	}
 	go func() {
 		defer fresh(t, o, src, &stop)
 		time.Sleep(500 * time.Millisecond)
-		before := delivered()
+		before, from := delivered(), time.Now()
 		time.Sleep(measure)
-		one = delivered() - before
+		one, oneStood = delivered()-before, stood(from)
 		// The server moves: nobody is at the old address, and the name is gone for a while.
 		names.set()
 		srv.Listener.Close()
@@ -392,9 +420,9 @@ func TestF26DNS(t *testing.T) {
 		names.set(all...)
 		srv.CloseClientConnections()
 		time.Sleep(500 * time.Millisecond)
-		before = delivered()
+		before, from = delivered(), time.Now()
 		time.Sleep(measure)
-		ten = delivered() - before
+		ten, tenStood = delivered()-before, stood(from)
 	}()
 	_, r, err := runLines(t, newLines(t, cfg), src, o, Limits{MaxDuplicates: -1}, context.Background())
 	if err != nil {
@@ -402,9 +430,10 @@ func TestF26DNS(t *testing.T) {
 	}
 	record(t, "F26", "the name resolves to nothing for 1 s, then to another address, then to ten, one of which answers nothing",
 		"0 lost; new address used ≤ 30 s; a dead one out of ten costs ≤ 10 % of throughput", func() string {
-			return fmt.Sprintf("the new address is used after %s; %d rows in %s from one address, %d with the dead one among ten; %d addresses used; %s", used.Round(time.Millisecond), one, measure, ten, len(served), r)
+			return fmt.Sprintf("the new address is used after %s; %d rows in %s from one address, %d with the dead one among ten; standing still %s and %s; %d addresses used; %s", used.Round(time.Millisecond), one, measure, ten, oneStood.Round(time.Millisecond), tenStood.Round(time.Millisecond), len(served), r)
 		})
-	if len(r.Missing) > 0 || ten < one*9/10 {
-		t.Errorf("%d rows with a dead address among ten, %d from one; %s", ten, one, r)
+	// Rows in a time are a matter of the machine; standing still is what a dead address costs.
+	if len(r.Missing) > 0 || ten == 0 || tenStood > oneStood+measure/10 {
+		t.Errorf("%d rows with a dead address among ten, %d from one; standing still %s and %s; %s", ten, one, tenStood, oneStood, r)
 	}
 }
