@@ -134,14 +134,28 @@ func endpoint(r *http.Request) string {
 	return strings.TrimSuffix(strings.TrimSuffix(path, "/"), "/1.0")
 }
 
-// Public lets health checks in.
+// Public lets health checks in, and the question whether a collector is there at all: Docker's
+// log driver asks it by OPTIONS of the event endpoint, without a token, and Splunk answers.
 func (h *handler) Public(r *http.Request) bool {
-	return endpoint(r) == "/health" && (r.Method == http.MethodGet || r.Method == http.MethodHead)
+	return endpoint(r) == "/health" && (r.Method == http.MethodGet || r.Method == http.MethodHead) || asks(r)
+}
+
+func asks(r *http.Request) bool {
+	switch endpoint(r) {
+	case "", "/event", "/raw":
+		return r.Method == http.MethodOptions
+	}
+	return false
 }
 
 // Serve answers a request.
 func (h *handler) Serve(w http.ResponseWriter, r *httpin.Request) error {
 	to := endpoint(r.Request)
+	if asks(r.Request) {
+		w.Header().Set("Allow", "POST, OPTIONS")
+		w.WriteHeader(http.StatusOK)
+		return nil
+	}
 	if h.Public(r.Request) {
 		write(w, http.StatusOK, codeHealthy, "HEC is healthy", eventNumberAbsent, -1)
 		return nil
