@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"regexp"
 	"regexp/syntax"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -16,15 +17,15 @@ import (
 type signature struct {
 	class     class
 	prefixes  [][]byte        // payload begins with one of them
-	contains  [][]byte        // payload holds all of them
-	any       [][]byte        // payload holds one of them
-	raw       [][]byte        // the message with its header holds all of them
-	not       [][]byte        // payload holds none of them
+	contains  []needle        // payload holds all of them
+	any       []needle        // payload holds one of them
+	raw       []needle        // the message with its header holds all of them
+	not       []needle        // payload holds none of them
 	apps      []string        // application name of the syslog header; * at the end is a prefix
 	json      []jsonTest      // members of the object
 	cefPairs  []vendorProduct // vendor and product of the header
-	need      [][]byte        // payload holds one of them, or no regex matches
-	rawNeed   [][]byte        // the same for the message with its header and rawRegex
+	need      []needle        // payload holds one of them, or no regex matches
+	rawNeed   []needle        // the same for the message with its header and rawRegex
 	anyVendor bool
 	sure      bool             // nobody else's messages have all of this
 	header    string           // any, none, bare, rfc3164, rfc5424
@@ -56,6 +57,8 @@ type jsonTest struct {
 	absent bool
 	prefix bool
 	values []string // none: presence is enough
+
+	longest int // of the values
 }
 
 type columnTest struct {
@@ -88,8 +91,8 @@ func (c *compiler) signature(y *yaml.Node) (*signature, error) {
 	sg := &signature{}
 	for _, f := range []struct {
 		key string
-		to  *[][]byte
-	}{{"starts", &sg.prefixes}, {"contains", &sg.contains}, {"any", &sg.any}, {"raw", &sg.raw}, {"not", &sg.not}, {"xml", &sg.contains}} {
+		to  *[]needle
+	}{{"starts", nil}, {"contains", &sg.contains}, {"any", &sg.any}, {"raw", &sg.raw}, {"not", &sg.not}, {"xml", &sg.contains}} {
 		list, err := c.strings(y.Get(f.key))
 		if err != nil {
 			return nil, err
@@ -98,7 +101,11 @@ func (c *compiler) signature(y *yaml.Node) (*signature, error) {
 			if t == "" {
 				return nil, c.errorf(y.Get(f.key), "an empty text is everywhere")
 			}
-			*f.to = append(*f.to, []byte(t))
+			if f.to == nil {
+				sg.prefixes = append(sg.prefixes, []byte(t))
+			} else {
+				*f.to = append(*f.to, newNeedle(t))
+			}
 		}
 	}
 	var err error
@@ -278,7 +285,11 @@ func parseJSONTest(t string) jsonTest {
 		return jsonTest{path: p, prefix: true, values: strings.Split(v, "|")}
 	}
 	if p, v, ok := strings.Cut(t, "="); ok {
-		return jsonTest{path: p, values: strings.Split(v, "|")}
+		test := jsonTest{path: p, values: strings.Split(v, "|")}
+		for _, w := range test.values {
+			test.longest = max(test.longest, len(w))
+		}
+		return test
 	}
 	return jsonTest{path: t}
 }
@@ -325,7 +336,7 @@ func (sg *signature) matches(v *view) bool {
 	if sg.header != "" && !headerIs(sg.header, v.headerKind()) {
 		return false
 	}
-	if len(sg.prefixes) > 0 && !anyOf(v.payload, sg.prefixes, bytes.HasPrefix) {
+	if len(sg.prefixes) > 0 && !slices.ContainsFunc(sg.prefixes, func(p []byte) bool { return bytes.HasPrefix(v.payload, p) }) {
 		return false
 	}
 	if len(sg.json) > 0 {
@@ -338,20 +349,20 @@ func (sg *signature) matches(v *view) bool {
 			}
 		}
 	}
-	for _, t := range sg.contains {
-		if !holds(v.payload, t) {
+	for i := range sg.contains {
+		if !sg.contains[i].in(v.payload) {
 			return false
 		}
 	}
-	for _, t := range sg.raw {
-		if !holds(v.raw, t) {
+	for i := range sg.raw {
+		if !sg.raw[i].in(v.raw) {
 			return false
 		}
 	}
-	if len(sg.any) > 0 && !anyOf(v.payload, sg.any, holds) {
+	if len(sg.any) > 0 && !anyIn(v.payload, sg.any) {
 		return false
 	}
-	if anyOf(v.payload, sg.not, holds) {
+	if anyIn(v.payload, sg.not) {
 		return false
 	}
 	if len(sg.columns) > 0 || sg.sep != 0 {
@@ -368,7 +379,7 @@ func (sg *signature) matches(v *view) bool {
 	if sg.pairs > 0 && countPairs(v.payload, sg.pairs) < sg.pairs {
 		return false
 	}
-	if len(sg.need) > 0 && !anyOf(v.payload, sg.need, holds) {
+	if len(sg.need) > 0 && !anyIn(v.payload, sg.need) {
 		return false
 	}
 	for _, re := range sg.regex {
@@ -376,7 +387,7 @@ func (sg *signature) matches(v *view) bool {
 			return false
 		}
 	}
-	if n := len(sg.rawNeed); n > 0 && n <= 8 && !anyOf(v.raw, sg.rawNeed, holds) {
+	if n := len(sg.rawNeed); n > 0 && n <= 8 && !anyIn(v.raw, sg.rawNeed) {
 		return false
 	}
 	for _, re := range sg.rawRegex {
@@ -394,7 +405,7 @@ const maxBeginning = 64 << 10
 func beginning(b []byte) []byte { return b[:min(len(b), maxBeginning)] }
 
 // neededBy returns texts of which one is in every text that all of the expressions match.
-func neededBy(list []*regexp.Regexp) (out [][]byte) {
+func neededBy(list []*regexp.Regexp) (out []needle) {
 	var need []string
 	for _, re := range list {
 		if parsed, err := syntax.Parse(re.String(), syntax.Perl); err == nil {
@@ -407,7 +418,7 @@ func neededBy(list []*regexp.Regexp) (out [][]byte) {
 		return nil // nearly every message holds one
 	}
 	for _, t := range need {
-		out = append(out, []byte(t))
+		out = append(out, newNeedle(t))
 	}
 	return out
 }
@@ -473,9 +484,9 @@ func isKeyWord(b []byte) bool {
 	return true
 }
 
-func anyOf(b []byte, list [][]byte, test func(a, b []byte) bool) bool {
-	for _, t := range list {
-		if test(b, t) {
+func anyIn(b []byte, list []needle) bool {
+	for i := range list {
+		if list[i].in(b) {
 			return true
 		}
 	}
@@ -492,7 +503,10 @@ func (t *jsonTest) holds(v *view) bool {
 		return true
 	}
 	b := f.Text
-	if f.Escaped {
+	if !t.prefix && len(b) > 6*t.longest {
+		return false // no escape is longer than six bytes
+	}
+	if f.Escaped() {
 		v.lower = f.Plain(v.lower[:0])
 		v.headerDone = false
 		b = v.lower

@@ -35,6 +35,7 @@ type candidate struct {
 	// candidates of equal order these come first: what a message holds may be a value.
 	anchored bool
 	keyed    bool // it needs one of the windows, which are searched for when it is due
+	rawKeyed bool // the same of the raw windows
 }
 
 func (s *Set) detect() (*detector, error) {
@@ -139,6 +140,10 @@ type textIndex struct {
 	without    [len(marks)]bitset // by mark: the candidates that do not need it in the payload
 	windows    *windows
 	unkeyed    bitset // candidates that need none of the windows
+	// The same for texts of the message with its header.
+	rawWindows *windows
+	rawUnkeyed bitset
+	rawKeyed   bitset
 }
 
 func (t *textIndex) init(list []candidate) {
@@ -197,6 +202,24 @@ func (t *textIndex) init(list []candidate) {
 			t.unkeyed[i>>6] &^= 1 << (i & 63)
 		}
 	}
+	t.rawWindows, t.rawUnkeyed, t.rawKeyed = newWindows(), make(bitset, t.words), make(bitset, t.words)
+	for i := range list {
+		t.rawUnkeyed.set(i)
+		if list[i].keyed || list[i].sig.sure || list[i].anchored {
+			continue
+		}
+		var key []string
+		for _, w := range list[i].sig.raw {
+			if g := []string{string(w.text)}; shortest(g) >= windowLen && rarer(g, key) {
+				key = g
+			}
+		}
+		if len(key) > 0 && t.rawWindows.add(key[0], t.words, i) {
+			list[i].rawKeyed = true
+			t.rawUnkeyed[i>>6] &^= 1 << (i & 63)
+			t.rawKeyed.set(i)
+		}
+	}
 }
 
 func (t *textIndex) find(v *view) int {
@@ -204,11 +227,8 @@ func (t *textIndex) find(v *view) int {
 		v.live, v.mask = make(bitset, t.words), make(bitset, t.words)
 	}
 	live := v.live[:t.words]
-	copy(live, t.header[v.headerKind()])
-	t.app.narrow(live, v.mask[:t.words], v.app)
-	t.payload.narrow(live, v.payload)
-	t.raw.narrow(live, v.raw)
-	marked, narrowed := false, false
+	t.narrow(live, v)
+	marked, narrowed, rawNarrowed := false, false, false
 	for w := range live {
 		for live[w] != 0 {
 			bit := live[w] & -live[w]
@@ -235,6 +255,18 @@ func (t *textIndex) find(v *view) int {
 				}
 				continue
 			}
+			if c.rawKeyed && !rawNarrowed {
+				rawNarrowed = true
+				if live.common(t.rawKeyed) > 2 { // else they are looked for one by one
+					mask := v.mask[:t.words]
+					copy(mask, t.rawUnkeyed)
+					t.rawWindows.find(v.raw, mask)
+					for k := w; k < len(live); k++ {
+						live[k] &= mask[k]
+					}
+					continue
+				}
+			}
 			live[w] &^= bit
 			if c.sig.matches(v) {
 				return c.pack
@@ -244,17 +276,71 @@ func (t *textIndex) find(v *view) int {
 	return -1
 }
 
+// narrowing is what narrow left of the candidates for messages of one kind.
+type narrowing struct {
+	index   *textIndex
+	header  int
+	app     []byte
+	rows    []uint16
+	payload int // how many of the rows are of the payload
+	live    bitset
+}
+
+const (
+	narrowings = 512 // that a view remembers
+	maxAppKept = 48  // the longest name of a program that is remembered
+)
+
+// narrow sets live to the candidates that the header and the beginnings of the payload and
+// of the message leave. A source sends the same beginnings again and again, so that the
+// last answers are remembered.
+func (t *textIndex) narrow(live bitset, v *view) {
+	var room [2*depth + 2]uint16
+	rows := t.payload.rowsOf(room[:0], v.payload)
+	payload := len(rows)
+	rows = t.raw.rowsOf(rows, v.raw)
+	header := v.headerKind()
+	h := uint32(header + len(v.app))
+	for _, r := range rows {
+		h = h*0x9e3779b1 + uint32(r)
+	}
+	for _, c := range v.app[:min(len(v.app), 4)] {
+		h = h*0x9e3779b1 + uint32(c)
+	}
+	if v.narrowed == nil {
+		v.narrowed = make([]narrowing, narrowings)
+	}
+	n := &v.narrowed[h>>16%narrowings]
+	if n.index == t && n.header == header && n.payload == payload && bytes.Equal(n.app, v.app) && slices.Equal(n.rows, rows) {
+		copy(live, n.live)
+		return
+	}
+	copy(live, t.header[header])
+	t.app.narrow(live, v.mask[:t.words], v.app)
+	t.payload.narrow(live, v.payload)
+	t.raw.narrow(live, v.raw)
+	if len(v.app) > maxAppKept {
+		return
+	}
+	n.index, n.header, n.payload = t, header, payload
+	n.app, n.rows, n.live = append(n.app[:0], v.app...), append(n.rows[:0], rows...), append(n.live[:0], live...)
+}
+
 // marks are bytes that many texts do without and many signatures need.
 const marks = `="%_[|<(#,`
 
 // needsMark reports whether every payload that the signature recognises holds the byte.
 func (sg *signature) needsMark(mark byte) bool {
-	for _, group := range [][][]byte{sg.any, sg.need, sg.prefixes} {
-		if len(group) > 0 && !slices.ContainsFunc(group, func(w []byte) bool { return bytes.IndexByte(w, mark) < 0 }) {
+	lacks := func(w needle) bool { return bytes.IndexByte(w.text, mark) < 0 }
+	for _, group := range [][]needle{sg.any, sg.need} {
+		if len(group) > 0 && !slices.ContainsFunc(group, lacks) {
 			return true
 		}
 	}
-	return slices.ContainsFunc(sg.contains, func(w []byte) bool { return bytes.IndexByte(w, mark) >= 0 }) ||
+	if len(sg.prefixes) > 0 && !slices.ContainsFunc(sg.prefixes, func(w []byte) bool { return bytes.IndexByte(w, mark) < 0 }) {
+		return true
+	}
+	return slices.ContainsFunc(sg.contains, func(w needle) bool { return !lacks(w) }) ||
 		sg.sep == mark && sg.commas[0] > 0
 }
 
@@ -564,12 +650,12 @@ func longest(list []*regexp.Regexp) []byteSet {
 func (sg *signature) texts() [][]string {
 	var out [][]string
 	for _, w := range sg.contains {
-		out = append(out, []string{string(w)})
+		out = append(out, []string{string(w.text)})
 	}
-	for _, group := range [][][]byte{sg.any, sg.need} {
+	for _, group := range [][]needle{sg.any, sg.need} {
 		var g []string
 		for _, w := range group {
-			g = append(g, string(w))
+			g = append(g, string(w.text))
 		}
 		if g != nil {
 			out = append(out, g)

@@ -4,10 +4,13 @@ import (
 	"bytes"
 	"fmt"
 	"math"
+	"math/bits"
 	"regexp/syntax"
 	"slices"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/penstock-dev/penstock/internal/scan"
 )
 
 // What must be true of a text that a regular expression matches, so that the expression
@@ -367,6 +370,15 @@ type bitset []uint64
 func (b bitset) set(i int)      { b[i>>6] |= 1 << (i & 63) }
 func (b bitset) has(i int) bool { return b[i>>6]&(1<<(i&63)) != 0 }
 
+// common is how many numbers are in both sets.
+func (b bitset) common(o bitset) int {
+	n := 0
+	for i, w := range b {
+		n += bits.OnesCount64(w & o[i])
+	}
+	return n
+}
+
 // positions narrows candidates by the first bytes of a text: for each place and byte, or
 // the text's end, those that can have it there. Bytes of the same meaning share a row, so
 // that the table stays small.
@@ -428,6 +440,18 @@ func (p *positions) narrow(live bitset, text []byte) {
 	}
 }
 
+// rowsOf appends the numbers of the rows that decide in narrow: texts of the same rows are
+// narrowed in the same way.
+func (p *positions) rowsOf(key []uint16, text []byte) []uint16 {
+	for at := range p.class {
+		if at >= len(text) {
+			return append(key, p.class[at][256])
+		}
+		key = append(key, p.class[at][text[at]])
+	}
+	return key
+}
+
 // rarity of bytes in log texts, as far as kinds of characters tell.
 var rarity = func() (r [256]uint8) {
 	for c := range r {
@@ -444,27 +468,63 @@ var rarity = func() (r [256]uint8) {
 	return r
 }()
 
-// holds is bytes.Contains for a text that is rarely there: it looks for its rarest byte, which
-// most messages do not have.
-func holds(b, text []byte) bool {
-	at := 0
-	for i, c := range text {
-		if rarity[c] > rarity[text[at]] {
-			at = i
+// needle is a text that is rarely there. It is looked for by its rarest byte, which most messages
+// do not have, or by a pair of bytes if all of them are common.
+type needle struct {
+	text []byte
+	at   int  // of the byte, or of the first one of the pair
+	pair bool // the bytes are common
+}
+
+func newNeedle(text string) needle {
+	n := needle{text: []byte(text)}
+	for i, c := range n.text {
+		if rarity[c] > rarity[text[n.at]] {
+			n.at = i
 		}
 	}
+	n.pair = len(text) > 1 && rarity[text[n.at]] < 2
+	return n
+}
+
+// in reports whether b holds the text.
+func (n *needle) in(b []byte) bool {
+	if n.pair {
+		return n.byPair(b)
+	}
 	for from, tries := 0, 0; ; tries++ {
-		k := bytes.IndexByte(b[from:], text[at])
+		k := bytes.IndexByte(b[from:], n.text[n.at])
 		if k < 0 {
 			return false
 		}
-		start := from + k - at
-		if start >= 0 && len(b)-start >= len(text) && string(b[start:start+len(text)]) == string(text) {
+		start := from + k - n.at
+		if start >= 0 && len(b)-start >= len(n.text) && string(b[start:start+len(n.text)]) == string(n.text) {
 			return true
 		}
 		from += k + 1
 		if tries == 8 {
-			return bytes.Contains(b[max(0, from-len(text)):], text)
+			return n.byPair(b[max(0, from-len(n.text)):])
 		}
 	}
+}
+
+func (n *needle) byPair(b []byte) bool {
+	text, at := n.text, min(n.at, len(n.text)-2)
+	if at < 0 {
+		return bytes.Contains(b, text)
+	}
+	const ones, highs = 0x0101010101010101, 0x8080808080808080
+	first, second := uint64(text[at])*ones, uint64(text[at+1])*ones
+	i := at
+	for ; i+9 <= len(b); i += 8 {
+		v, w := scan.Load64(b, i)^first, scan.Load64(b, i+1)^second
+		// A flag below which there is another one may be wrong.
+		for m := (v - ones) &^ v & (w - ones) &^ w & highs; m != 0; m &= m - 1 {
+			start := i + bits.TrailingZeros64(m)>>3 - at
+			if len(b)-start >= len(text) && string(b[start:start+len(text)]) == string(text) {
+				return true
+			}
+		}
+	}
+	return bytes.Contains(b[min(i-at, len(b)):], text)
 }

@@ -9,19 +9,22 @@ import (
 	"testing"
 )
 
-func TestHolds(t *testing.T) {
+func TestNeedle(t *testing.T) {
 	rng := rand.New(rand.NewPCG(3, 4))
-	text := func(n int) []byte {
-		b := make([]byte, n)
-		for i := range b {
-			b[i] = "aA=|"[rng.IntN(4)]
+	for _, alphabet := range []string{"aA=|", "abc=", "ab\x00\xff"} {
+		text := func(n int) []byte {
+			b := make([]byte, n)
+			for i := range b {
+				b[i] = alphabet[rng.IntN(4)]
+			}
+			return b
 		}
-		return b
-	}
-	for range 20000 {
-		b, w := text(rng.IntN(40)), text(1+rng.IntN(4))
-		if got := holds(b, w); got != bytes.Contains(b, w) {
-			t.Fatalf("%q in %q: %t", w, b, got)
+		for range 20000 {
+			b, w := text(rng.IntN(40)), text(1+rng.IntN(4))
+			n := newNeedle(string(w))
+			if got := n.in(b); got != bytes.Contains(b, w) {
+				t.Fatalf("%q in %q: %t", w, b, got)
+			}
 		}
 	}
 }

@@ -23,6 +23,7 @@ type view struct {
 	class   class
 
 	live, mask bitset // candidates of textIndex
+	narrowed   []narrowing
 
 	// What jsonIndex works with: the members that signatures ask for.
 	peeker   *json.Peeker

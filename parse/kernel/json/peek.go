@@ -15,8 +15,11 @@ type Found struct {
 	Kind parse.Kind // KindString, KindObject, KindArray, KindNull, KindBool, KindInt or KindFloat
 	// Text is the value as it stands in the text, of a string what is between the quotes.
 	Text []byte
-	// Escaped says that a string holds escapes; see Plain.
-	Escaped bool
+}
+
+// Escaped reports whether it is a string that holds escapes; see Plain.
+func (f *Found) Escaped() bool {
+	return f.Kind == parse.KindString && bytes.IndexByte(f.Text, '\\') >= 0
 }
 
 // unchecked is what may be in a string of which only the end was looked for: escapes that
@@ -26,7 +29,7 @@ const unchecked = sawEscape | sawBadUTF8
 // Plain appends the text of a string with its escapes resolved to dst, and any other
 // value as it stands.
 func (f *Found) Plain(dst []byte) []byte {
-	if !f.Escaped {
+	if !f.Escaped() {
 		return append(dst, f.Text...)
 	}
 	dst, _ = appendUnescaped(dst, f.Text, unchecked)
@@ -153,7 +156,6 @@ func (p *Peeker) value(data []byte, i int, e *entry) int {
 			return -1
 		}
 		f.Kind, f.Text, end = parse.KindString, data[i+1:quote:quote], quote+1
-		f.Escaped = e.slot >= 0 && bytes.IndexByte(f.Text, '\\') >= 0
 	case '{', '[':
 		switch {
 		case c == '{' && e.obj != nil:
