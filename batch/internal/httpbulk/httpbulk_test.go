@@ -15,6 +15,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -436,6 +437,48 @@ func TestGroups(t *testing.T) {
 		if len(r) > 10 {
 			t.Errorf("a request of %d rows", len(r))
 		}
+	}
+}
+
+// A server that bears two requests at once is soon sent hardly more, and refuses less.
+func TestAdaptive(t *testing.T) {
+	refusals := func(adaptive *ratelimit.Concurrency) int64 {
+		var flying, refused atomic.Int64
+		srv := newServer(t, func(_ int, _ []string, w http.ResponseWriter, _ *http.Request) bool {
+			defer flying.Add(-1)
+			many := flying.Add(1) > 2
+			time.Sleep(2 * time.Millisecond)
+			if many {
+				refused.Add(1)
+				w.WriteHeader(http.StatusTooManyRequests)
+			}
+			return !many
+		})
+		s := newSink(t, Options{URLs: []string{srv.URL}, MaxRows: 1, Concurrency: 8, Adaptive: adaptive, MinDelay: time.Millisecond, MaxDelay: time.Millisecond})
+		var wg sync.WaitGroup
+		for range 300 {
+			wg.Add(1)
+			s.Start(context.Background(), lines(1), func(err error) {
+				if err != nil {
+					t.Error(err)
+				}
+				wg.Done()
+			})
+		}
+		wg.Wait()
+		if _, taken := srv.all(); len(taken) != 300 {
+			t.Errorf("%d lines taken", len(taken))
+		}
+		return refused.Load()
+	}
+	adaptive, err := ratelimit.NewConcurrency(ratelimit.ConcurrencyOptions{Initial: 8, Max: 8})
+	if err != nil {
+		t.Fatal(err)
+	}
+	without, with := refusals(nil), refusals(adaptive)
+	t.Logf("refused %d requests, with Adaptive %d; its limit is %d", without, with, adaptive.Limit())
+	if with > without/2 || adaptive.InFlight() != 0 {
+		t.Errorf("refused %d requests, with Adaptive %d; %d are still under way", without, with, adaptive.InFlight())
 	}
 }
 

@@ -43,6 +43,10 @@ type Options struct {
 	// Concurrency is how many requests are on their way at once. More than one gives
 	// up the order. Default: 1. 1 to 64.
 	Concurrency int
+	// Adaptive, if set, keeps the requests on their way to what the destination turns out
+	// to bear, Concurrency at most: answers of 429 and 503, time-outs and lost connections
+	// make them fewer. Several sinks with one destination may share it.
+	Adaptive *ratelimit.Concurrency
 	// Timeout bounds a request with its answer. Default: 30 s.
 	Timeout time.Duration
 	// Attempts is how often a row is sent at most. 0 means until the context ends.

@@ -219,7 +219,13 @@ func (d *delivery) settle(pick []int32) error {
 	backoff := ratelimit.Backoff{Min: d.opts.MinDelay, Max: d.opts.MaxDelay, Jitter: d.opts.Jitter}
 	failed := 0 // attempts in a row that brought nothing
 	for attempts := 1; len(pick) > 0; attempts++ {
-		err := d.post(pick)
+		ended, err := d.admitted()
+		if err != nil {
+			d.fail(pick, fmt.Errorf("%w while waiting to send", err))
+			return nil
+		}
+		err = d.post(pick)
+		ended(d.outcome(err, len(pick)))
 		d.note(err)
 		var w *whole
 		if errors.As(err, &w) {
@@ -271,6 +277,32 @@ func (d *delivery) settle(pick []int32) error {
 		pick = next
 	}
 	return nil
+}
+
+// admitted waits until Options.Adaptive lets another request go.
+func (d *delivery) admitted() (ended func(ratelimit.Outcome), err error) {
+	if d.opts.Adaptive == nil {
+		return func(ratelimit.Outcome) {}, nil
+	}
+	return d.opts.Adaptive.Acquire(d.ctx)
+}
+
+// outcome is what the end of a request with n rows says of the destination's load.
+func (d *delivery) outcome(err error, n int) ratelimit.Outcome {
+	var w *whole
+	switch {
+	case d.ctx.Err() != nil:
+		return ratelimit.Ignore
+	case err == nil || errors.As(err, &w):
+		return ratelimit.Success
+	}
+	for _, f := range batch.Failures(err, n) {
+		switch errcat.Of(f.Err) {
+		case errcat.RateLimited, errcat.Timeout, errcat.TransientNetwork:
+			return ratelimit.Overload
+		}
+	}
+	return ratelimit.Success
 }
 
 // post sends one request and returns what its answer means.
