@@ -33,8 +33,6 @@ type ladder struct {
 	level   int       // rungs that are entered
 	since   time.Time // the pressure is high, or low, since then
 	where   int       // 1 high, -1 low, 0 between
-	left    time.Time // a rung was left last
-	hold    time.Duration
 	entered [maxClasses][numSteps]int64
 }
 
@@ -42,18 +40,23 @@ type rung struct {
 	class int
 	step  Step
 	since time.Time // entered
+	// hold is how long the pressure must be low before the rung is left. It grows with
+	// each time that it was left too early: that one and no other, or a rung that comes and
+	// goes during a spike would hold those below it long after.
+	hold time.Duration
+	left time.Time // last; zero: it was not, or that has been dealt with
 }
 
 // newLadder makes the ladder of prepared options.
 func newLadder[T any](p *Priorities[T]) *ladder {
 	l := &ladder{
 		classes: p.Classes, classify: p.Classify, key: p.Key, high: p.High, low: p.Low, enter: p.Enter, leave: p.Leave,
-		seed: maphash.MakeSeed(), hold: p.Leave,
+		seed: maphash.MakeSeed(),
 	}
 	for i := len(p.Classes) - 1; i >= 0; i-- {
 		l.keep[i] = uint64(p.Classes[i].Sample * math.MaxUint64)
 		for _, s := range p.Classes[i].Steps {
-			l.rungs = append(l.rungs, rung{class: i, step: s})
+			l.rungs = append(l.rungs, rung{class: i, step: s, hold: p.Leave})
 		}
 	}
 	return l
@@ -106,23 +109,27 @@ func (l *ladder) move(now time.Time, pressure float64) (r *rung, in bool, after 
 	}
 	switch {
 	case where > 0 && l.level < len(l.rungs) && now.Sub(l.since) >= l.enter:
-		if !l.left.IsZero() && now.Sub(l.left) < 4*l.hold {
-			l.hold, l.left = min(2*l.hold, holdLimit*l.leave), time.Time{} // it was left too early
-		}
 		r = &l.rungs[l.level]
+		if !r.left.IsZero() && now.Sub(r.left) < 4*r.hold {
+			r.hold = min(2*r.hold, holdLimit*l.leave) // it was left too early
+		}
 		l.level++
-		l.since, r.since = now, now
+		l.since, r.since, r.left = now, now, time.Time{}
 		l.entered[r.class][r.step]++
 		l.set(r.class)
 		return r, true, 0
-	case where < 0 && l.level > 0 && now.Sub(l.since) >= l.hold:
+	case where < 0 && l.level > 0 && now.Sub(l.since) >= l.rungs[l.level-1].hold:
 		l.level--
 		r = &l.rungs[l.level]
-		l.since, l.left = now, now
+		l.since, r.left = now, now
 		l.set(r.class)
 		return r, false, now.Sub(r.since)
-	case where < 0 && l.level == 0 && now.Sub(l.since) >= 4*l.hold:
-		l.hold, l.left = l.leave, time.Time{} // calm again
+	case where < 0 && l.level == 0:
+		for i := range l.rungs {
+			if r := &l.rungs[i]; now.Sub(l.since) >= 4*r.hold {
+				r.hold, r.left = l.leave, time.Time{} // calm again
+			}
+		}
 	}
 	return nil, false, 0
 }

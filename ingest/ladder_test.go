@@ -73,8 +73,34 @@ func TestLadderDoesNotOscillate(t *testing.T) {
 	for end := now.Add(5 * time.Minute); now.Before(end); now = now.Add(10 * time.Millisecond) {
 		l.look(now, 0)
 	}
-	if l.hold != l.leave {
-		t.Errorf("after calm steps are held for %s, want %s", l.hold, l.leave)
+	for _, r := range l.rungs {
+		if r.hold != l.leave {
+			t.Errorf("after calm the step %s is held for %s, want %s", r.step, r.hold, l.leave)
+		}
+	}
+}
+
+// The highest step comes and goes during a spike and is held longer and longer. When the
+// spike is over the others are left as if nothing had been.
+func TestLadderRecovers(t *testing.T) {
+	l, told := testLadder(t, Priorities[int]{Classes: []Class{{Name: "a"}, {Name: "b"}, {Name: "c"}}, Leave: time.Second})
+	now := time.Unix(0, 0)
+	for end := now.Add(time.Minute); now.Before(end); now = now.Add(10 * time.Millisecond) {
+		pressure := 1.0
+		if l.step(1) == Shed {
+			pressure = 0
+		}
+		l.look(now, pressure)
+	}
+	if n := len(*told); n < 10 || n > 30 {
+		t.Errorf("%d changes in the spike", n)
+	}
+	over := now
+	for ; l.level > 0 && now.Sub(over) < 10*time.Minute; now = now.Add(10 * time.Millisecond) {
+		l.look(now, 0)
+	}
+	if most := (holdLimit + 6) * time.Second; now.Sub(over) > most {
+		t.Errorf("recovered %s after the spike, want %s at most", now.Sub(over), most)
 	}
 }
 

@@ -41,7 +41,7 @@ type Priorities[T any] struct {
 	High, Low float64
 	// Enter is how long the pressure must have been high before the next step is
 	// entered. Default: 50 ms. Leave is how long it must have been low before one is
-	// left. Default: 2 s. Where a step is entered again soon after it was left, the
+	// left. Default: 2 s. Where a step is entered again soon after it was left, its
 	// time is doubled, up to 16 times Leave, so that the pipeline does not oscillate.
 	Enter, Leave time.Duration
 }
