@@ -303,6 +303,7 @@ func TestLogIsBounded(t *testing.T) {
 	var log bytes.Buffer
 	cfg := config(discard(), ingest.FromReader("r", strings.NewReader(strings.Repeat("x\n", 10_000))))
 	cfg.Parser = parse.ParserFunc[event](func(*parse.Message, *parse.Events[event]) error { panic("always") })
+	cfg.Quarantine.SenderFaults = -1
 	cfg.Logger = slog.New(slog.NewTextHandler(&log, nil))
 	p := mustNew(t, cfg)
 	mustRun(t, p)

@@ -157,7 +157,7 @@ func (p *Pipeline[T]) restoreSenders(s *set[T], now time.Time) {
 	for w, sv := range s.wards.records {
 		if component, out := s.wards.out[w]; out {
 			if !sv.until.IsZero() && !now.Before(sv.until) {
-				sv.until, sv.trial = time.Time{}, now
+				sv.until, sv.trial, sv.back = time.Time{}, now, s.wards.count(w.sender)
 				delete(s.wards.out, w)
 				notices = append(notices, Notice{Kind: BackInService, Source: p.core.sources[w.sender.source].name, Sender: w.sender.String(), Component: component, Detail: w.pack})
 			}
@@ -208,9 +208,10 @@ func (w *worker[T]) choice(m *parse.Message) string {
 func (w *worker[T]) accuse() {
 	c := w.culpable
 	w.culpable = nil
-	if c == nil || w.p.cfg.Quarantine.SenderFaults < 0 {
-		return
+	if c == nil || c.msg == w.accused || w.p.cfg.Quarantine.SenderFaults < 0 {
+		return // all events of a message count as one
 	}
+	w.accused = c.msg
 	m := &w.slot.chunk.Msgs[c.msg]
 	pack := ""
 	func() {

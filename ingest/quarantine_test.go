@@ -37,6 +37,10 @@ func (c choosing) Parse(m *parse.Message, out *parse.Events[event]) error {
 		panic("as told")
 	case bytes.HasSuffix(m.Raw, []byte("hang")):
 		<-c.never
+	case string(m.Raw) == "many":
+		for range 19 {
+			out.Add().text = m.Raw
+		}
 	}
 	return rawParser(m, out)
 }
@@ -137,16 +141,20 @@ func TestSenderQuarantine(t *testing.T) {
 	if src.send(1, "x panic", 5); parsed(bad) != 11 || len(log.of(ingest.OutOfService)) != 2 {
 		t.Errorf("on probation the parser saw %d messages in all, want 11; %v", parsed(bad), log.of(ingest.OutOfService))
 	}
+	// After it behaves a single panic is contained as any other.
 	until(t, "back in service again", func() bool { return len(log.of(ingest.BackInService)) == 2 })
 	if r := src.send(1, "x ok", 5); r.Delivered != 5 {
 		t.Errorf("after it behaves: %+v", r)
+	}
+	if r := src.send(1, "x panic", 1); r.DeadLettered != 1 || parsed(bad) != 11+5+1 || len(log.of(ingest.OutOfService)) != 2 {
+		t.Errorf("one more panic: %+v, the parser saw %d messages", r, parsed(bad))
 	}
 	close(src.messages)
 	if err := <-done; err != nil {
 		t.Error(err)
 	}
 	atRest(t, p)
-	if s := p.Stats(); s.Panics != 11 || s.DeadLettered != 9+15+5 {
+	if s := p.Stats(); s.Panics != 12 || s.DeadLettered != 9+15+5+1 {
 		t.Errorf("%d panics, %+v", s.Panics, s.Ledger)
 	}
 }
@@ -158,12 +166,22 @@ func TestRarePanicsAreNoQuarantine(t *testing.T) {
 	p := mustNew(t, ingest.Config[event]{
 		Sources: []ingest.Source{src}, Parser: parser, Encoder: rawEncoder{}, Sink: &kept{}, Workers: 1,
 		Quarantine: ingest.Quarantine{Window: time.Hour},
+		Stages: []ingest.Stage[event]{ingest.StageFunc[event](func(m *parse.Message, _ *event) (bool, error) {
+			if string(m.Raw) == "many" {
+				panic("of each event")
+			}
+			return true, nil
+		})},
 	})
 	done := make(chan error)
 	go func() { done <- p.Run(context.Background()) }()
 	for range 30 {
 		src.send(1, "x ok", 2)
 		src.send(1, "x panic", 1)
+	}
+	src.send(2, "many", 1) // twenty panics of one message
+	if r := src.send(2, "x ok", 10); r.Delivered != 10 {
+		t.Errorf("after a message of which all events panic: %+v", r)
 	}
 	if r := src.send(1, "x ok", 10); r.Delivered != 10 {
 		t.Errorf("%+v", r)
@@ -172,7 +190,7 @@ func TestRarePanicsAreNoQuarantine(t *testing.T) {
 	if err := <-done; err != nil {
 		t.Error(err)
 	}
-	if s := p.Stats(); s.Panics != 30 || s.Notices[ingest.OutOfService] != 0 {
+	if s := p.Stats(); s.Panics != 30+20 || s.Notices[ingest.OutOfService] != 0 {
 		t.Errorf("%d panics, notices %v", s.Panics, s.Notices)
 	}
 }

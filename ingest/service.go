@@ -20,8 +20,8 @@ import (
 // pack.Auto is, that goes for the sender's messages of the same pack only.
 type Quarantine struct {
 	// SenderFaults is how many panics of one component on messages of one sender (see
-	// Watch) and of one pack, within Window, take it out for these, if every second
-	// message of the sender caused one. A hang, which costs a goroutine for good, counts
+	// Watch) and of one pack, within Window, take it out for these, if nine of ten messages
+	// of the sender caused one. A hang, which costs a goroutine for good, counts
 	// for half as many, for a minute, for all packs, and however many messages there
 	// were. Default: 10. Negative: none do.
 	SenderFaults int
@@ -108,6 +108,7 @@ type service struct {
 	until  time.Time // it is out until then; zero: it is not, or for good
 	pause  time.Duration
 	trial  time.Time // it has been back since, on probation
+	back   int64     // messages of the sender before that
 }
 
 type fault struct {
@@ -124,8 +125,10 @@ func (sv *service) fail(q *Quarantine, f fault, most int, now time.Time) bool {
 	for _, f := range sv.faults {
 		sum += f.weight
 	}
-	probation := !sv.trial.IsZero() && now.Sub(sv.trial) <= sv.pause
-	often := f.weight > 1 || f.seen-sv.faults[0].seen <= oneIn*int64(len(sv.faults))
+	probation := !sv.trial.IsZero() && now.Sub(sv.trial) <= sv.pause && (f.weight > 1 || 9*(f.seen-sv.back) <= 10*int64(len(sv.faults)))
+	// Where some messages are parsed it is less harm to contain each fault than to make dead
+	// letters of all.
+	often := f.weight > 1 || 9*(f.seen-sv.faults[0].seen+1) <= 10*int64(len(sv.faults))
 	if !probation && (sum < most || !often) {
 		if len(sv.faults) > 2*most { // so many among very many
 			sv.faults = sv.faults[len(sv.faults)-most:]
@@ -145,10 +148,6 @@ func (sv *service) fail(q *Quarantine, f fault, most int, now time.Time) bool {
 	sv.faults, sv.trial = nil, time.Time{}
 	return true
 }
-
-// oneIn is of how many messages of a sender one must fail. With fewer faults it is less
-// harm to contain each than to make dead letters of what would have been parsed.
-const oneIn = 2
 
 // blame counts a panic or a hang of a component, and takes it out where it is one too
 // many. It reports whether it did.

@@ -137,6 +137,7 @@ type worker[T any] struct {
 	clock   sampler
 
 	culpable *culpable
+	accused  int // the message that the sender was last blamed for
 }
 
 // run works until there are no more chunks, or until it has been replaced because it
@@ -230,7 +231,7 @@ func (w *worker[T]) chunk(s *slot[T], c *Chunk) bool {
 		w.degrade = step == SkipOptional || step == Unparsed
 		w.pass = step == Unparsed && w.raw != nil
 	}
-	w.timed, w.timedOf = 0, nil
+	w.timed, w.timedOf, w.accused = 0, nil, -1
 	begun := time.Now()
 	w.clock.on = true
 	w.begin()
