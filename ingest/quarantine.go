@@ -103,7 +103,7 @@ func (p *Pipeline[T]) accuse(s *set[T], number int, component string, src *sourc
 	}
 	now := p.core.mono()
 	sender := senderOf(src, m)
-	f := fault{ends: now.Add(q.Window), weight: 1, seen: s.wards.count(sender)}
+	f := fault{ends: now.Add(q.Window), weight: 1}
 	if hang {
 		f.ends, f.weight = now.Add(max(q.Window, hangKept)), (q.SenderFaults+1)/2
 	}
@@ -127,6 +127,7 @@ func (p *Pipeline[T]) accuse(s *set[T], number int, component string, src *sourc
 		s.wards.records[w] = sv
 		s.wards.watch(w.sender, 1)
 	}
+	f.seen = s.wards.count(sender) // not before: other workers go on, and the order counts
 	if !sv.fail(q, f, q.SenderFaults, now) {
 		p.core.mu.Unlock()
 		return
