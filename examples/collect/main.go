@@ -8,7 +8,9 @@
 //	{"id":"a-1","time":"2026-03-03T09:00:00Z","severity":7,"source":"192.0.2.7","message":"…"}
 //
 // At most 10 connections are open at once, addresses are remembered for 300 s, an answer that
-// stops for 30 s is given up, and bodies are read line by line. What is missing in an alert
+// stops for 30 s is given up, and bodies are read line by line. An endpoint that fails is tried
+// again, at most five times, and keeps no other from being read: the summary says of each what
+// it gave, or the category of its failure. What is missing in an alert
 // stays missing: it is a dead letter with its category and its raw bytes, as is a severity
 // beyond 0 to 10.
 package main
@@ -77,7 +79,8 @@ func run(ctx context.Context, args []string, out, errs io.Writer) error {
 		Parser:    parse.ParserFunc[alert](parseAlert),
 		Validator: ranges{},
 		Sink: batch.Each(func(_ context.Context, a *alert) error {
-			_, err := fmt.Fprintf(out, "%s  %2d  %-15s  %s  %s\n", a.Time.Format(time.RFC3339), a.Severity, a.Source, a.ID, a.Message)
+			// Quoted: what somebody sent must not make lines of its own, nor steer a terminal.
+			_, err := fmt.Fprintf(out, "%s  %2d  %-15s  %q  %q\n", a.Time.Format(time.RFC3339), a.Severity, a.Source, a.ID, a.Message)
 			return err
 		}),
 	}
@@ -137,11 +140,12 @@ func parseAlert(m *parse.Message, out *parse.Events[alert]) error {
 		}
 		return errcat.Newf(errcat.SchemaViolation, errcat.StageParse, "%w", err)
 	}
-	for name, missing := range map[string]bool{
-		"id": wire.ID == nil, "message": wire.Message == nil, "source": wire.Source == nil, "time": wire.Time == nil, "severity": wire.Severity == nil,
-	} {
-		if missing {
-			return &errcat.Error{Category: errcat.SchemaViolation, Stage: errcat.StageParse, Field: name, Err: errors.New("is missing")}
+	for _, f := range []struct {
+		name    string
+		missing bool
+	}{{"id", wire.ID == nil}, {"time", wire.Time == nil}, {"severity", wire.Severity == nil}, {"source", wire.Source == nil}, {"message", wire.Message == nil}} {
+		if f.missing {
+			return &errcat.Error{Category: errcat.SchemaViolation, Stage: errcat.StageParse, Field: f.name, Err: errors.New("is missing")}
 		}
 	}
 	ip, err := netip.ParseAddr(*wire.Source)
@@ -169,7 +173,7 @@ func summary(w io.Writer, s ingest.Stats, endpoints []api.Stats) {
 	for _, e := range endpoints {
 		fmt.Fprintf(w, "%s: %d requests, %d events", e.Name, e.Requests, e.Events)
 		if e.LastErr != nil {
-			fmt.Fprintf(w, ", %v", e.LastErr)
+			fmt.Fprintf(w, ", %s: %v", errcat.Of(e.LastErr), e.LastErr)
 		}
 		fmt.Fprintln(w)
 	}

@@ -68,3 +68,22 @@ func TestNoInventedDefaults(t *testing.T) {
 		t.Error("a private address was asked without leave")
 	}
 }
+
+// TestFailures: an endpoint that does not answer keeps no other from being read, its category
+// stands in the summary, and no text from outside makes lines of its own.
+func TestFailures(t *testing.T) {
+	good := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		fmt.Fprintln(w, `{"id":"a-1","time":"2026-03-03T09:00:00Z","severity":1,"source":"192.0.2.7","message":"one\nforged line\u001b[2J"}`)
+	}))
+	defer good.Close()
+	denied := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusForbidden) }))
+	defer denied.Close()
+	var out, errs bytes.Buffer
+	err := run(context.Background(), []string{"-url", denied.URL, "-url", good.URL, "-allow-private"}, &out, &errs)
+	if err == nil || !strings.Contains(errs.String(), "ACCESS_DENIED") || !strings.Contains(errs.String(), "1 requests, 1 events") {
+		t.Errorf("%v\n%s", err, errs.String())
+	}
+	if strings.Count(out.String(), "\n") != 1 || strings.Contains(out.String(), "\x1b") {
+		t.Errorf("%q", out.String())
+	}
+}

@@ -44,7 +44,17 @@
 //
 // # Limits
 //
-// At most Options.Connections requests at once over all endpoints, which take turns;
-// Options.MaxPages pages in a row of one endpoint; Options.MaxEvent bytes an event; 64 streams
-// of an endpoint.
+//	Connections  10 requests at once over all endpoints, which take turns
+//	Timeout      60 s for an answer to begin, and for its next byte
+//	DNSCache     300 s
+//	MaxPages     10,000 pages in a row of one endpoint
+//	MaxEvent     16 MiB an event; an answer with a longer one is refused
+//	Remember     10,000 identifiers of events, against repeats
+//	Backoff      1 s to 5 min; MaxPause 1 h that a server may ask for
+//	streams      64 of an endpoint
+//
+// # Concurrency
+//
+// Run is called once. Stats may be called at any time from any goroutine. Run starts a goroutine
+// for each endpoint, two more for each stream, and waits for all of them.
 package api

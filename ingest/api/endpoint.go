@@ -120,9 +120,17 @@ func (e *endpoint) run(ctx context.Context, out *ingest.Emit, st *store) error {
 		}
 		if err == nil && e.opts.Once {
 			if err = e.wait(ctx); err == nil {
+				e.mu.Lock()
+				e.stats.LastErr = nil
+				e.mu.Unlock()
 				return nil
 			}
 		}
+		e.mu.Lock()
+		if e.stats.LastErr = err; err != nil {
+			e.stats.Failures++
+		}
+		e.mu.Unlock()
 		wait := max(e.interval, e.pause)
 		if err != nil {
 			e.failures++
@@ -134,11 +142,6 @@ func (e *endpoint) run(ctx context.Context, out *ingest.Emit, st *store) error {
 		} else {
 			e.failures = 0
 		}
-		e.mu.Lock()
-		if e.stats.LastErr = err; err != nil {
-			e.stats.Failures++
-		}
-		e.mu.Unlock()
 		e.pause = 0
 		if sleep(ctx, wait) != nil {
 			return nil

@@ -137,7 +137,7 @@ func (s *Source) listen() error {
 	}
 	if o.TLS != nil {
 		var err error
-		if s.tls, _, err = o.TLS.Config(); err != nil {
+		if s.tls, err = listen.TLSConfig(*o.TLS, o.Logger); err != nil {
 			return err
 		}
 	}

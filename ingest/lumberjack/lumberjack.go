@@ -89,7 +89,7 @@ func Listen(opts Options) (*Source, error) {
 	o := &s.opts
 	err := o.prepare()
 	if err == nil && o.TLS != nil {
-		s.tls, _, err = o.TLS.Config()
+		s.tls, err = listen.TLSConfig(*o.TLS, o.Logger)
 	}
 	if err == nil {
 		var l net.Listener

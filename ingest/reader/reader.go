@@ -6,6 +6,19 @@
 // source that is blocked in a Read returns at once; the Read itself goes on in a
 // goroutine that ends with it, since no reader can be interrupted from outside.
 //
+// # Delivery
+//
+// A reader cannot be asked again: what is on its way when the process ends is lost, unless the
+// host keeps the position that Options.Committed is told and can begin there (Options.Offset).
+// A slow pipeline holds the reader back.
+//
+// # Limits
+//
+// Messages are bounded by the pipeline's MaxMessage (OVERSIZE), compressed streams by
+// ingest.Decoding (MaxOutput 64 GiB, MaxRatio 500). In memory it holds the chunk at hand.
+//
+// # Concurrency
+//
 // A Source runs once. Options and Source are not safe for concurrent use.
 package reader
 

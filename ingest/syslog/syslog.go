@@ -184,7 +184,7 @@ func (s *Source) listen() error {
 	}
 	s.log = listen.NewLog(o.Logger)
 	if o.TLS != nil {
-		cfg, _, err := o.TLS.Config()
+		cfg, err := listen.TLSConfig(*o.TLS, o.Logger)
 		if err != nil {
 			return err
 		}

@@ -4,9 +4,11 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"fmt"
+	"log/slog"
 	"net"
 	"os"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -102,7 +104,8 @@ func TestTLSRefusals(t *testing.T) {
 func TestCertificateRotation(t *testing.T) {
 	ca := peertest.NewCA(t, "ca")
 	cert, key := ca.Issue("server", time.Time{})
-	s := mustListen(t, syslog.Options{Network: "tcp", TLS: &syslog.TLS{CertFile: cert, KeyFile: key}})
+	var log logged
+	s := mustListen(t, syslog.Options{Network: "tcp", TLS: &syslog.TLS{CertFile: cert, KeyFile: key}, Logger: slog.New(slog.NewTextHandler(&log, nil))})
 	ingesttest.Start(t, s)
 	cfg := clientConfig(t, ca, "", "")
 	serial := func() string {
@@ -144,8 +147,29 @@ func TestCertificateRotation(t *testing.T) {
 	if got := serial(); got != second {
 		t.Error("an expired certificate replaced a valid one")
 	}
+	if text := log.String(); strings.Count(text, "renewed certificates are not used") != 2 || strings.Count(text, "renewed certificates are in use") != 1 || !strings.Contains(text, "expired on") {
+		t.Errorf("the log does not say what became of the files:\n%s", text)
+	}
 	_, err = syslog.Listen(syslog.Options{Network: "tcp", Address: "127.0.0.1:0", TLS: &syslog.TLS{CertFile: cert, KeyFile: key}})
 	if err == nil || !strings.Contains(err.Error(), "expired on 20") {
 		t.Errorf("an expired certificate: %v", err)
 	}
+}
+
+// logged is a log that may be read while it is written.
+type logged struct {
+	mu sync.Mutex
+	b  strings.Builder
+}
+
+func (l *logged) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(b)
+}
+
+func (l *logged) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
 }

@@ -9,6 +9,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"slices"
 	"sync"
@@ -37,6 +38,9 @@ type Server struct {
 	MinVersion uint16
 	// Now is the clock for the validity of certificates. Default: time.Now.
 	Now func() time.Time
+	// Logger is told, once, why files that have changed are not in use, and that they are.
+	// Default: the logger of the listener.
+	Logger *slog.Logger
 }
 
 // Client is the TLS side of a connection to a server. The zero value trusts the
@@ -70,6 +74,7 @@ type files[V any] struct {
 	value  V
 	have   bool
 	err    error // why the files as they are now are not in use
+	log    *slog.Logger
 }
 
 type stamp struct {
@@ -98,6 +103,14 @@ func (f *files[V]) get() (V, error) {
 		return f.value, nil
 	}
 	v, err := f.load()
+	if f.log != nil && f.have {
+		switch {
+		case err != nil && (f.err == nil || f.err.Error() != err.Error()):
+			f.log.Error("renewed certificates are not used: the old ones stay", "error", err)
+		case err == nil:
+			f.log.Info("renewed certificates are in use", "file", f.paths[0])
+		}
+	}
 	f.err = err
 	if err == nil {
 		f.value, f.have, f.stamps = v, true, stamps
@@ -186,7 +199,7 @@ func (s Server) Config() (cfg *tls.Config, lastError func() error, err error) {
 	if s.ClientRevocationFile != "" {
 		paths = append(paths, s.ClientRevocationFile)
 	}
-	f := &files[*tls.Config]{paths: paths, load: func() (*tls.Config, error) {
+	f := &files[*tls.Config]{paths: paths, log: s.Logger, load: func() (*tls.Config, error) {
 		cert, err := pair(s.CertFile, s.KeyFile, s.Now)
 		if err != nil {
 			return nil, err

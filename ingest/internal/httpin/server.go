@@ -99,7 +99,7 @@ func Listen(opts Options, handlers map[string]Handler) (*Server, error) {
 		return nil, err
 	}
 	if opts.TLS != nil {
-		if s.tls, _, err = opts.TLS.Config(); err != nil {
+		if s.tls, err = listen.TLSConfig(*opts.TLS, opts.Logger); err != nil {
 			return nil, err
 		}
 	}

@@ -307,6 +307,16 @@ func WaitFor(ctx context.Context, r RateLimiter, peer netip.Addr, msgs []parse.M
 // TLS is the configuration of a TLS listener, see certs.Server.
 type TLS = certs.Server
 
+// TLSConfig is the configuration of a listener whose log is told what becomes of renewed
+// certificates, unless there is another one for that.
+func TLSConfig(t TLS, log *slog.Logger) (*tls.Config, error) {
+	if t.Logger == nil {
+		t.Logger = log
+	}
+	cfg, _, err := t.Config()
+	return cfg, err
+}
+
 // Log writes to a host's log at most one line a second, since peers decide how often
 // there is something to say. A nil Log writes nothing.
 type Log struct {
