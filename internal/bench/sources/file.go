@@ -169,7 +169,7 @@ func files(w io.Writer, rounds int, scale float64) error {
 				}
 			}
 		}
-		table(w, fmt.Sprintf("%d MiB, lines of about %d bytes", c.mb, int(info.Size())/max(want, 1)), "GB", 1e9, rows)
+		table(w, fmt.Sprintf("%d MiB, lines of about %d bytes", info.Size()>>20, int(info.Size())/max(want, 1)), "GB", 1e9, rows)
 	}
 	return nil
 }
