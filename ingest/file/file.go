@@ -115,7 +115,7 @@ func (s *Source) paths() (paths []string, errs []error) {
 // read reads one file, and returns how many bytes of it, as they are stored.
 //
 // It is not memory-mapped: finding the lines where they lie in mapped pages takes between a tenth
-// and a half less processor time than a loop that reads and finds them, the more the smaller the
+// and two fifths less processor time than a loop that reads and finds them, the more the smaller the
 // file is (internal/bench/SOURCES.md, "mapped"), but messages are slices of the chunk until the last sink is done with them, so that a file that
 // is truncated meanwhile would end the process in any goroutine (SIGBUS); and a copy into the
 // chunk costs what read(2) does.
