@@ -55,6 +55,10 @@ func (f *Frame) Reset(slots int, text *arena.Bytes) {
 	} else {
 		f.Slots = f.Slots[:cap(f.Slots)]
 		for w, word := range f.used {
+			if bits.OnesCount64(word) > 8 { // from here on it is quicker than one by one
+				clear(f.Slots[w<<6 : min(len(f.Slots), w<<6+64)])
+				word = 0
+			}
 			for ; word != 0; word &= word - 1 {
 				f.Slots[w<<6+bits.TrailingZeros64(word)] = Value{}
 			}
