@@ -37,9 +37,9 @@ func (c *Console[T]) Write(ctx context.Context, b *Batch[T]) error {
 // a quarter of all instructions of an event.
 func allPlain(b []byte) bool {
 	const ones, highs = 0x0101010101010101, 0x8080808080808080
-	word := binary.LittleEndian.Uint64
 	for ; len(b) >= 32; b = b[32:] {
-		w, x, y, z := word(b), word(b[8:]), word(b[16:]), word(b[24:])
+		w, x := binary.LittleEndian.Uint64(b), binary.LittleEndian.Uint64(b[8:])
+		y, z := binary.LittleEndian.Uint64(b[16:]), binary.LittleEndian.Uint64(b[24:])
 		if (w|(w+ones)|x|(x+ones)|y|(y+ones)|z|(z+ones))&highs != 0 {
 			return false
 		}
