@@ -223,6 +223,14 @@ func (s *state) store(a *assign, v parse.Value) {
 		s.markConsumed()
 		return
 	}
+	if v.Kind() == parse.KindArray && key < ecs.Count && key.Array() && key.Type() != ecs.TypeObject && key.Type() != ecs.TypeNested {
+		// What JSON writes as an array is the list that the field takes.
+		var ok bool
+		if v, ok = s.arrayList(v.Bytes()); !ok || !present(v) {
+			s.ntouched = 0
+			return
+		}
+	}
 	w, ok := normalize.Coerce(s.rec, key, v, &s.time)
 	if !ok || a.closed && !allowed(key, w) {
 		s.mismatch(a, v)
