@@ -42,6 +42,7 @@ type compiler struct {
 	wrappers  []string
 	unread    map[string]*yaml.Node // tables that nothing uses
 
+	roots     []*yaml.Node // of the packs that it includes
 	constants parse.Record // its arena holds the pack's constants
 }
 
@@ -314,6 +315,9 @@ func (c *compiler) known(y *yaml.Node, names ...string) error {
 
 // undeclared finds native names that nothing can fill.
 func (c *compiler) undeclared() error {
+	if err := c.temporaries(); err != nil {
+		return err
+	}
 	for _, l := range c.keyed {
 		if l.kind != "csv" && l.as == "" && l.kind != "syslog" {
 			return nil // any name may be a key of its text
@@ -344,6 +348,54 @@ func (c *compiler) undeclared() error {
 		}
 	}
 	return nil
+}
+
+// temporaries finds names of temporaries that nothing sets.
+func (c *compiler) temporaries() error {
+	var names []string
+	for n := range c.uses {
+		if strings.HasPrefix(n, "_") && !c.declared[n] && !c.setElsewhere(n) {
+			names = append(names, n)
+		}
+	}
+	if len(names) == 0 {
+		return nil
+	}
+	sort.Strings(names)
+	var have []string
+	for d := range c.declared {
+		if strings.HasPrefix(d, "_") {
+			have = append(have, d)
+		}
+	}
+	sort.Strings(have)
+	n := names[0]
+	return c.at(c.uses[n].y, c.uses[n].at, "nothing in this pack sets the temporary %q%s; a key of that name is written `%q`", n, didYouMean(n, have), n)
+}
+
+// setElsewhere reports whether a pack that this one includes sets a temporary in steps that
+// this one does not use.
+func (c *compiler) setElsewhere(name string) bool {
+	var walk func(y *yaml.Node) bool
+	walk = func(y *yaml.Node) bool {
+		for _, it := range y.Items {
+			if walk(it) {
+				return true
+			}
+		}
+		for _, p := range y.Pairs {
+			if strings.TrimRight(p.Key.Text, "?+") == name || walk(p.Value) {
+				return true
+			}
+		}
+		return false
+	}
+	for _, root := range c.roots {
+		if walk(root) {
+			return true
+		}
+	}
+	return false
 }
 
 // mayBeKey reports whether a key-based layer can fill name.

@@ -105,6 +105,8 @@ steps:
   - kv: {from: extra, as: e}
     map: {event.action: d.act, event.code: e.code}
 `, []packCase{{`{"data":"{\"act\":\"go\"}","extra":"code=7 x=y"}`, `{"event":{"action":"go","code":"7"}}`}}},
+		"keys with the names of the text and of temporaries": {"keep: false\nsteps: [{json: {}, map: {message: '`\"message\"`', event.id: '`\"_id\"`'}}]\n", []packCase{{`{"message":"m","_id":"i"}`, `{"event":{"id":"i"},"message":"m"}`}}},
+		"the same among pairs":                               {"keep: false\nsteps: [{kv: {}, map: {message: '`\"message\"`', event.id: '`\"_id\"`'}}]\n", []packCase{{`message=m _id=i`, `{"event":{"id":"i"},"message":"m"}`}}},
 		"hosts with ports": {kv(`source.address: 'a | host', source.port: 'a | port'`), []packCase{
 			{"a=192.0.2.1:80", `{"related":{"ip":["192.0.2.1"]},"source":{"address":"192.0.2.1","ip":"192.0.2.1","port":80}}`},
 			{"a=[2001:db8::1]:443", `{"related":{"ip":["2001:db8::1"]},"source":{"address":"2001:db8::1","ip":"2001:db8::1","port":443}}`},
@@ -175,6 +177,8 @@ func TestLanguageFaults(t *testing.T) {
 		{kv("event.action: 'a |'"), "7:"},
 		{kv("event.action: '(a'"), "7:"},
 		{"lookups: {t: {default: null, rows: {a: {event.code: b}}}}\n" + kv("event.code: 'a | lookup(t, event.cod)'"), `table t has no column "event.cod"; did you mean "event.code"?`},
+		{"steps:\n  - json: {}\n    map: {event.id: _id}\n", "7:21: nothing in this pack sets the temporary \"_id\"; a key of that name is written `\"_id\"`"},
+		{"steps:\n  - json: {}\n    map: {_user: a, event.code: _usr}\n", `7:33: nothing in this pack sets the temporary "_usr"; did you mean "_user"?`},
 		// dispatch
 		{"steps:\n  - kv: {}\n    switch: [a]\n    cases: {b: []}\n", "7:13: a switch on several values takes 2 to 8 of them, not 1"},
 		{"steps:\n  - kv: {}\n    switch: [a, 'b | lowr']\n    cases: {b: []}\n", `filter "lowr" is not known; did you mean "lower"?`},

@@ -29,6 +29,12 @@ func (c *compiler) finishLayers() error {
 				continue
 			}
 			if native, ok := l.wanted(name); ok && native != "" {
+				if l.kind != "json" && l.kind != "xml" {
+					plain := unquoted(native)
+					if _, both := c.slots[strings.TrimSuffix(name, native)+plain]; !both || i > slotRaw && (plain == "message" || plain == "raw") {
+						native = plain
+					}
+				}
 				names, slots = append(names, native), append(slots, i)
 				if c.declared[name] && !strings.ContainsAny(native, ".[") {
 					l.shared = append(l.shared, sharedSlot{i, []byte(native)})
@@ -134,6 +140,14 @@ func withoutVendor[T any](c *compiler, all []T, slots []int) []T {
 		}
 	}
 	return left
+}
+
+// unquoted is a key that was written as a quoted path, as "message" is.
+func unquoted(native string) string {
+	if n := len(native); n > 2 && native[0] == '"' && native[n-1] == '"' && !strings.Contains(native[1:n-1], `"`) {
+		return native[1 : n-1]
+	}
+	return native
 }
 
 // keptName is the field that keeps what was found at a path. A path that begins with the

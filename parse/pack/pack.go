@@ -318,6 +318,7 @@ func (c *compiler) include(y *yaml.Node) error {
 			}
 			return err
 		}
+		c.roots = append(c.roots, f.Root)
 		own := c.files
 		if c.files, err = fs.Sub(c.packs, name); err == nil {
 			err = c.parts(f.Root)

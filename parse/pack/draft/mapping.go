@@ -17,7 +17,7 @@ var synonyms = []struct {
 	field string
 	names string
 }{
-	{"timestamp", "timestamp eventtime time datetime date ts rt deviceReceiptTime devicetime devTime creationtime createdat eventTimestamp logtime utctime timegenerated occurred occurredat starttime start createddatetime published"},
+	{"timestamp", "timestamp eventtime at time datetime date ts rt deviceReceiptTime devicetime devTime creationtime createdat eventTimestamp logtime utctime timegenerated occurred occurredat starttime start createddatetime published"},
 	{"source.ip", "src srcip sourceip sourceaddress srcaddr srcaddress saddr sip clientip cip callerip ipaddress sourceipaddress remoteip remoteaddr remoteaddress clientaddress fromip ip userip actorip srchost"},
 	{"source.port", "spt srcport sourceport sport clientport cport remoteport fromport"},
 	{"source.mac", "smac srcmac sourcemac sourcemacaddress clientmac"},
@@ -36,7 +36,7 @@ var synonyms = []struct {
 	{"event.id", "id uuid eventuuid eventguid logguid recordid uid"},
 	{"event.reason", "reason failurereason statusreason"},
 	{"event.outcome", "outcome result status2"},
-	{"event.duration", "duration"},
+	{"event.duration", "duration durationms elapsedms tookms heldms latencyms"},
 	{"rule.name", "rule rulename policyname policy rulelabel"},
 	{"rule.id", "ruleid policyid"},
 	{"message", "msg message description desc cef.name eventdescription text"},
@@ -214,6 +214,9 @@ func expression(field, key string, values []string) (string, bool) {
 	case "file.hash.sha256":
 		test = func(v string) bool { return len(v) == 64 }
 	case "event.duration":
+		if every(values, isInt) && strings.HasSuffix(letters(key), "ms") {
+			return name + " | millis", true
+		}
 		if every(values, isInt) {
 			return name + " | seconds", true
 		}
@@ -229,6 +232,9 @@ var words = []string{"and", "or", "not", "in", "true", "false", "contains", "sta
 
 // nativeName writes a key as expressions take it.
 func nativeName(key string) string {
+	if key == "message" || key == "raw" || strings.HasPrefix(key, "_") && !strings.ContainsAny(key, "\"`") {
+		return "`\"" + key + "\"`" // the text itself, and temporaries, have such names
+	}
 	plain := key != "" && !slices.Contains(words, key) && (key[0] < '0' || key[0] > '9')
 	for i, c := range []byte(key) {
 		switch {
