@@ -22,6 +22,7 @@ type handle interface {
 type followed struct {
 	name   string    // by which the scan found it last
 	seenAt time.Time // when that was
+	seenIn int       // which scan that was
 
 	id      fileID // guarded too where it changes, as is file
 	path    string // name, as of the last turn
@@ -44,6 +45,7 @@ type followed struct {
 	next    time.Time // when it is looked at again
 	wait    time.Duration
 	seen    time.Time // seenAt, as of the last turn
+	unseen  int       // scans that ended since, and did not find it
 	missing bool      // the last scans did not find it
 	behind  atomic.Int64
 	linked  bool      // some name leads to it

@@ -148,8 +148,9 @@ func (r *rounds) turn(ctx context.Context, t *followed, now time.Time) (grew boo
 	f := r.f
 	f.mu.Lock()
 	t.path, t.seen = t.name, t.seenAt
+	t.unseen = f.scans - t.seenIn // a slow scan has not looked yet
 	f.mu.Unlock()
-	t.missing = now.Sub(t.seen) > 2*f.opts.Scan+f.opts.Rest/2
+	t.missing = t.unseen >= 2 && now.Sub(t.seen) > 2*f.opts.Scan+f.opts.Rest/2
 	done := t.done
 	defer func() {
 		switch {
@@ -402,7 +403,7 @@ func (r *rounds) awake(t *followed, now time.Time) (gone bool) {
 		}
 	}
 	// Another file has its name, or none: the next scan may know it by a new name.
-	if now.Sub(t.seen) > 2*r.f.opts.Scan+r.f.opts.Rest {
+	if t.unseen >= 2 && now.Sub(t.seen) > 2*r.f.opts.Scan+r.f.opts.Rest {
 		t.linked = false
 		unread := t.size > t.read || t.copier == nil
 		if t.copier == nil {

@@ -106,7 +106,7 @@ func (f *Follower) overtaken(found []candidate, seen map[fileID]bool, now time.T
 // meet takes up what a scan found. The caller holds mu.
 func (f *Follower) meet(c candidate, now time.Time) {
 	if t := f.files[c.id]; t != nil {
-		t.name, t.seenAt = c.path, now
+		t.name, t.seenAt, t.seenIn = c.path, now, f.scans+1
 		return
 	}
 	for _, t := range f.arrived {
@@ -118,7 +118,7 @@ func (f *Follower) meet(c candidate, now time.Time) {
 		f.stats.Waiting++
 		return
 	}
-	t := &followed{id: c.id, name: c.path, path: c.path, size: c.info.Size(), seenAt: now, seen: now, grown: now, linked: true, decode: f.decoder(c.path), wait: f.opts.Poll}
+	t := &followed{id: c.id, name: c.path, path: c.path, size: c.info.Size(), seenAt: now, seenIn: f.scans + 1, seen: now, grown: now, linked: true, decode: f.decoder(c.path), wait: f.opts.Poll}
 	if f.open() < f.opts.MaxOpen {
 		switch err := t.open(f.openFile); {
 		case errors.Is(err, fs.ErrNotExist) && f.left[c.id]:

@@ -39,7 +39,13 @@ func TestF41Intake(t *testing.T) {
 	batch := "event 1\nevent 2\nevent 3\n"
 	for range repeats {
 		p.Block()
-		ctx, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
+		ctx, cancel := context.WithCancel(context.Background())
+		go func() { // when the server has it
+			for s.Stats().Messages%6 != 3 {
+				time.Sleep(time.Millisecond)
+			}
+			cancel()
+		}()
 		if _, _, err := post(ctx, s, "text/plain", batch); err == nil {
 			t.Error("an answer before the sink had the messages")
 		}
