@@ -301,7 +301,8 @@ func (p *pipelineFile) sinkKinds() map[string]kind[recordSink] {
 			o.Logger = log
 			return webhook.New[parse.Record](o.Options, o.Form)
 		}),
-		"syslog": closing(nil, batchsyslog.New[parse.Record]),
+		"syslog":   closing(nil, batchsyslog.New[parse.Record]),
+		"postgres": kindOf(nil, openPostgres),
 		"clickhouse": closing(nil, func(o clickhouseSink) (*clickhouse.Sink[parse.Record], error) {
 			o.Logger = log
 			return clickhouse.New[parse.Record](o.Options, o.Table)
