@@ -115,7 +115,7 @@ func TestF37UDPBurst(t *testing.T) {
 	if want := sent - odd; ledger.Received != want || ledger.Shed != end.KernelDrops {
 		t.Errorf("the ledger has %d received and %d shed, want %d and %d", ledger.Received, ledger.Shed, want, end.KernelDrops)
 	}
-	if grown > 256<<20 {
+	if grown > 256<<20 && !faulttest.Racing {
 		t.Errorf("the memory grew by %d bytes", grown)
 	}
 }
@@ -219,7 +219,7 @@ func TestF39Frames(t *testing.T) {
 			if int(p.Stats().DeadLettered) != letters || letters == 1 && dead[0].Category != b.kind {
 				t.Errorf("%d dead letters, want %d of %s: %+v", p.Stats().DeadLettered, letters, b.kind, dead)
 			}
-			if grown > 2*limit {
+			if grown > 2*limit && !faulttest.Racing {
 				t.Errorf("the memory grew by %d bytes, the limit of a message is %d", grown, limit)
 			}
 		})
