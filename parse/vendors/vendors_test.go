@@ -71,6 +71,9 @@ func TestPacks(t *testing.T) {
 					o.Skip = []string{"golden"} // TestComplete tells
 				}
 			}
+			if raceEnabled && testing.Short() {
+				o.Skip = append(o.Skip, "truncation", "explain")
+			}
 			parsetest.Pack(t, p, name, o)
 		})
 	}
