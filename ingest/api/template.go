@@ -48,11 +48,6 @@ func parseTemplate(text string, known []string) (template, error) {
 
 func (t template) empty() bool { return len(t.parts) == 0 }
 
-// uses reports whether a variable occurs.
-func (t template) uses(name string) bool {
-	return slices.ContainsFunc(t.parts, func(p part) bool { return p.variable && p.text == name })
-}
-
 // expand puts the values in.
 func (t template) expand(value func(name string) (string, error)) (string, error) {
 	var b strings.Builder

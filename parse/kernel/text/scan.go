@@ -211,19 +211,6 @@ func scanDigits(b []byte, i int) int {
 	return i
 }
 
-// scanInt reads an optional sign and digits.
-func scanInt(b []byte) int {
-	i := 0
-	if len(b) > 0 && (b[0] == '-' || b[0] == '+') {
-		i = 1
-	}
-	n := scanDigits(b, i)
-	if n == i {
-		return 0
-	}
-	return n
-}
-
 // scanNumber reads a decimal number with an optional fraction and exponent.
 func scanNumber(b []byte) int {
 	i := 0
@@ -262,18 +249,6 @@ func scanHex(b []byte) int {
 		i++
 	}
 	return i
-}
-
-// scanPort reads 0 to 65535.
-func scanPort(b []byte) (port uint32, n int) {
-	for n < len(b) && b[n]-'0' <= 9 {
-		port = port*10 + uint32(b[n]-'0')
-		n++
-		if port > 65535 {
-			return 0, 0
-		}
-	}
-	return port, n
 }
 
 // scanMAC reads six pairs joined by : or -, three quads joined by dots, or twelve
