@@ -8,7 +8,6 @@ import (
 	"net"
 	"os"
 	"runtime/debug"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -17,17 +16,6 @@ import (
 	"github.com/penstock-dev/penstock/ingest/ingesttest"
 	"github.com/penstock-dev/penstock/internal/faulttest"
 )
-
-// resident is the memory of the process in bytes, 0 where it is not known.
-func resident() int64 {
-	text, err := os.ReadFile("/proc/self/statm")
-	f := strings.Fields(string(text))
-	if err != nil || len(f) < 2 {
-		return 0
-	}
-	pages, _ := strconv.ParseInt(f[1], 10, 64)
-	return pages * int64(os.Getpagesize())
-}
 
 // Clients that go before their answer and come again with the same batch, and requests
 // that lie about their length, never end, or have too many headers.
@@ -102,7 +90,7 @@ func TestF41Intake(t *testing.T) {
 	taken := 0
 	for _, b := range bad {
 		debug.FreeOSMemory()
-		base := resident()
+		base := faulttest.Resident()
 		c, err := net.Dial("tcp", s.Addr().String())
 		if err != nil {
 			t.Fatal(err)
@@ -113,7 +101,7 @@ func TestF41Intake(t *testing.T) {
 			b.more(c)
 		}
 		answer, err := bufio.NewReader(c).ReadString('\n')
-		grown := resident() - base
+		grown := faulttest.Resident() - base
 		if err != nil && os.IsTimeout(err) {
 			t.Errorf("%s: the connection stays open", b.name)
 		}

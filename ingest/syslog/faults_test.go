@@ -10,7 +10,6 @@ import (
 	"os/exec"
 	"runtime/debug"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -24,17 +23,6 @@ import (
 	"github.com/penstock-dev/penstock/internal/peertest"
 )
 
-// resident is the memory of the process in bytes, 0 where it is not known.
-func resident() int64 {
-	text, err := os.ReadFile("/proc/self/statm")
-	f := strings.Fields(string(text))
-	if err != nil || len(f) < 2 {
-		return 0
-	}
-	pages, _ := strconv.ParseInt(f[1], 10, 64)
-	return pages * int64(os.Getpagesize())
-}
-
 // More datagrams at once than anybody can take, then a steady load.
 func TestF37UDPBurst(t *testing.T) {
 	s := mustListen(t, syslog.Options{Network: "udp"})
@@ -47,7 +35,7 @@ func TestF37UDPBurst(t *testing.T) {
 	burst, steady := faulttest.Pick(60_000, 200_000), time.Duration(faulttest.Pick(3, 60))*time.Second
 	const rate = 5000
 	debug.FreeOSMemory()
-	base := resident()
+	base := faulttest.Resident()
 	var sent, odd, inBurst, atRate int64
 	var burstTook time.Duration
 	settle := func() syslog.Stats {
@@ -98,7 +86,7 @@ func TestF37UDPBurst(t *testing.T) {
 	}
 	end = settle()
 	atRate = end.Datagrams - inBurst
-	grown = resident() - base
+	grown = faulttest.Resident() - base
 	for _, m := range p.Messages() { // which the test keeps
 		grown -= int64(len(m.Text)) + 300
 	}
@@ -172,13 +160,13 @@ func TestF39Frames(t *testing.T) {
 			warm.Close()
 			p.Wait(warmed)
 			debug.FreeOSMemory()
-			base := resident()
+			base := faulttest.Resident()
 			var grown int64
 			quit, done := make(chan struct{}), make(chan struct{})
 			go func() {
 				defer close(done)
 				for {
-					grown = max(grown, resident()-base)
+					grown = max(grown, faulttest.Resident()-base)
 					select {
 					case <-quit:
 						return

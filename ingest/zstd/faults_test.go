@@ -8,9 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"os"
 	"runtime/debug"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -26,26 +24,15 @@ import (
 	"github.com/penstock-dev/penstock/internal/faulttest"
 )
 
-// resident is the memory of the process in bytes, 0 where it is not known.
-func resident() int64 {
-	text, err := os.ReadFile("/proc/self/statm")
-	f := strings.Fields(string(text))
-	if err != nil || len(f) < 2 {
-		return 0
-	}
-	pages, _ := strconv.ParseInt(f[1], 10, 64)
-	return pages * int64(os.Getpagesize())
-}
-
 // grown runs f and returns by how much the memory grew at most, and how long it took.
 func grown(f func()) (int64, time.Duration) {
 	debug.FreeOSMemory()
-	base, most := resident(), int64(0)
+	base, most := faulttest.Resident(), int64(0)
 	quit, done := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(done)
 		for {
-			most = max(most, resident()-base)
+			most = max(most, faulttest.Resident()-base)
 			select {
 			case <-quit:
 				return

@@ -146,7 +146,7 @@ func TestF38IdlePeers(t *testing.T) {
 		t.Fatal(err)
 	}
 	base := descriptors()
-	baseMemory := rss()
+	baseMemory := Resident()
 	const rate = 2000 // a second
 	var sent atomic.Int64
 	var stop atomic.Bool
@@ -186,7 +186,7 @@ func TestF38IdlePeers(t *testing.T) {
 	time.Sleep(min(idle/2, 5*time.Second))
 	part := float64(received.Load()-receivedThen) / float64(sent.Load()-sentThen)
 	perSecond := float64(received.Load()-receivedThen) / time.Since(measured).Seconds()
-	grown := rss() - baseMemory
+	grown := Resident() - baseMemory
 	var longestIdle, longestHandshake int64
 	if _, err := fmt.Sscanf(child.line(t), "closed %d %d %d", &longestIdle, &longestHandshake, &failed); err != nil && !errors.Is(err, os.ErrClosed) {
 		t.Fatal(err)

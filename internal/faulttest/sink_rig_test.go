@@ -11,8 +11,6 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -217,31 +215,17 @@ func fresh(t testing.TB, o *Oracle, src *issuing, stop *atomic.Bool) {
 	stop.Store(true)
 }
 
-// rss is the resident memory of the process in bytes, 0 where that is not known.
-func rss() int64 {
-	text, err := os.ReadFile("/proc/self/statm")
-	if err != nil {
-		return 0
-	}
-	f := strings.Fields(string(text))
-	if len(f) < 2 {
-		return 0
-	}
-	pages, _ := strconv.ParseInt(f[1], 10, 64)
-	return pages * int64(os.Getpagesize())
-}
-
 // peak watches the resident memory until its stop is called, which returns how much it
 // has grown at most.
 func peak() (stop func() int64) {
 	memory()
-	base := rss()
+	base := Resident()
 	var most atomic.Int64
 	quit, done := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(done)
 		for {
-			most.Store(max(most.Load(), rss()-base))
+			most.Store(max(most.Load(), Resident()-base))
 			select {
 			case <-quit:
 				return

@@ -2,5 +2,5 @@
 
 package parsetest
 
-// racing tells that allocation counts mean nothing.
+// racing tells that the race detector is on: allocations and times mean nothing then.
 const racing = false
