@@ -12,16 +12,19 @@
 //
 // # Format
 //
-// Two files, PATH and PATH.alt, are written in turn, each over its older self:
+// Two files, PATH and PATH.alt, and a third one, PATH.note, where positions are noted
+// without an fsync, are written in turn, each over its older self:
 //
 //	penstock checkpoint 1 GENERATION LENGTH CRC32C
 //	the position, LENGTH bytes
 //
 // A file comes into being as PATH.new and is renamed. The numbers are decimal, the
-// checksum is hexadecimal and covers generation, length and position. The file with the higher generation whose checksum is right counts. So
-// a write that a crash or a power cut has torn costs one generation: the position
-// before it is used, and what follows that is read again. Overwriting needs no free
-// space. A third file, PATH.lock, keeps other processes out; the lock ends with its
+// checksum is hexadecimal and covers generation, length and position. The file with the
+// highest generation whose checksum is right counts. Neither it nor the last one that is durable is
+// ever written over: a write that the end of the process has torn costs one generation, one
+// that a power cut has torn what was noted since the last Save, and what follows the position
+// before it is read again. Overwriting needs no free space; where there is none to make the
+// third file, notes are written over each other. PATH.lock keeps other processes out; the lock ends with its
 // process, where the system has such locks.
 //
 // # Promises
@@ -64,18 +67,21 @@ type Options struct {
 // File is an open checkpoint. Safe for concurrent use.
 type File struct {
 	opts  Options
-	paths [2]string
+	paths [3]string
 	lock  vfs.File
 
 	mu      sync.Mutex
 	gen     uint64 // of the position at hand, 0 if there is none
 	at      []byte
-	slot    int     // which file the next generation goes to
-	backed  bool    // the other file holds a position that is durable
-	named   [2]bool // the file's name is known to be durable
+	latest  int     // which file holds it, none if there is none
+	durable int     // which file holds the last one that is durable, none if there is none
+	named   [3]bool // the file's name is known to be durable
 	damaged error
 	closed  bool
 }
+
+// none is no file.
+const none = -1
 
 const (
 	magic   = "penstock checkpoint "
@@ -101,7 +107,7 @@ func Open(path string, opts Options) (*File, error) {
 	if path == "" || opts.MaxBytes < 0 || opts.MaxBytes > 1<<30 {
 		return nil, fmt.Errorf("checkpoint: path %q, MaxBytes %d: want a path, and at most 1 GiB", path, opts.MaxBytes)
 	}
-	f := &File{opts: opts, paths: [2]string{path, path + ".alt"}}
+	f := &File{opts: opts, paths: [3]string{path, path + ".alt", path + ".note"}, latest: none, durable: none}
 	if err := vfs.MkdirAll(opts.FS, filepath.Dir(path), 0o700); err != nil {
 		return nil, fmt.Errorf("checkpoint: %w", err)
 	}
@@ -117,7 +123,7 @@ func Open(path string, opts Options) (*File, error) {
 	return f, nil
 }
 
-// load reads both files.
+// load reads the files.
 func (f *File) load() error {
 	var faults []error
 	var unknown, unreadable bool
@@ -134,7 +140,7 @@ func (f *File) load() error {
 			continue
 		}
 		if gen > f.gen {
-			f.gen, f.at, f.slot = gen, at, 1-i
+			f.gen, f.at, f.latest = gen, at, i
 		}
 	}
 	if unknown || unreadable || f.gen == 0 && len(faults) > 0 {
@@ -144,15 +150,15 @@ func (f *File) load() error {
 	if f.gen == 0 {
 		return nil
 	}
-	// It may be of a Note: before the other file is written over it has to be durable.
-	best, err := f.opts.FS.OpenFile(f.paths[1-f.slot], os.O_RDWR, 0)
+	// It may be of a Note: before the others are written over it has to be durable.
+	best, err := f.opts.FS.OpenFile(f.paths[f.latest], os.O_RDWR, 0)
 	if err != nil {
 		return err
 	}
 	if err := errors.Join(best.Sync(), best.Close(), f.opts.FS.SyncDir(filepath.Dir(f.paths[0]))); err != nil {
 		return err
 	}
-	f.backed = true
+	f.durable = f.latest
 	return nil
 }
 
@@ -232,7 +238,8 @@ func (f *File) Damaged() error {
 // Options.MaxBytes is OVERSIZE.
 func (f *File) Save(position []byte) error { return f.put(position, true) }
 
-// Note is Save without the fsync: the position survives the end of the process, and
+// Note is Save without the fsync: the position survives the end of the process, this one
+// or, where that comes while it is written, the one before, and
 // after a power cut the last one that was saved counts. It is for positions that move
 // faster than a disk can follow.
 func (f *File) Note(position []byte) error { return f.put(position, false) }
@@ -246,18 +253,29 @@ func (f *File) put(position []byte, sync bool) error {
 	if len(position) > f.opts.MaxBytes {
 		return errcat.Newf(errcat.Oversize, errcat.StageCollect, "checkpoint: %d bytes for %s, at most %d", len(position), f.paths[0], f.opts.MaxBytes)
 	}
-	sync = sync || !f.backed
+	sync = sync || f.durable == none
 	gen := f.gen + 1
 	b := fmt.Appendf(make([]byte, 0, len(position)+maxHeader), "%s%s %d %d %08x\n", magic, version, gen, len(position), checksum(gen, position))
 	head := len(b)
 	b = append(b, position...)
-	if err := f.write(f.slot, b, sync); err != nil {
+	slot := 0
+	for slot == f.latest || slot == f.durable {
+		slot++
+	}
+	err := f.write(slot, b, sync)
+	if err != nil && f.latest != f.durable {
+		if _, missing := f.opts.FS.Stat(f.paths[slot]); errors.Is(missing, fs.ErrNotExist) {
+			slot = f.latest // no room for one more file
+			f.latest = f.durable
+			err = f.write(slot, b, sync)
+		}
+	}
+	if err != nil {
 		return fmt.Errorf("checkpoint: %w", err)
 	}
-	f.gen, f.at = gen, b[head:]
+	f.gen, f.at, f.latest = gen, b[head:], slot
 	if sync {
-		f.backed = true
-		f.slot = 1 - f.slot // the other file stays as it is until this one is written over
+		f.durable = slot
 	}
 	return nil
 }

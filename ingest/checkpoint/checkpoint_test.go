@@ -73,6 +73,9 @@ func TestSaveAndLoad(t *testing.T) {
 			t.Error("Save after Close")
 		}
 	}
+	if _, err := os.Stat(path + ".note"); err == nil {
+		t.Error("a third file though nothing was noted")
+	}
 	for _, name := range []string{path, path + ".alt", path + ".lock"} {
 		if info, err := os.Stat(name); err != nil || info.Mode().Perm() != 0o600 {
 			t.Errorf("%v, %v", info, err)
@@ -143,6 +146,43 @@ func TestPowerCutAtEveryOperation(t *testing.T) {
 			if changes < n {
 				break
 			}
+		}
+	}
+}
+
+// The process ends at every point of every operation, writes torn: the position is the last
+// one that Save or Note confirmed, or the one that was being written.
+func TestKillAtEveryOperation(t *testing.T) {
+	for n := int64(1); ; n++ {
+		m := memfs.New()
+		fsys := errorfs.Wrap(m, nil)
+		fsys.Set(faulttest.KillAt(&fsys, n, true))
+		confirmed, last := 0, 0
+		if c, err := checkpoint.Open("/a/c", checkpoint.Options{FS: fsys}); err == nil {
+			for last < 12 {
+				last++
+				put := c.Note
+				if last%5 == 0 {
+					put = c.Save
+				}
+				if put(position(last)) != nil {
+					break
+				}
+				confirmed = last
+			}
+			c.Close()
+		}
+		_, changes := fsys.Ops()
+		c, err := checkpoint.Open("/a/c", checkpoint.Options{FS: m})
+		if err != nil {
+			t.Fatalf("operation %d: %v", n, err)
+		}
+		if got := c.Load(); !(confirmed == 0 && got == nil) && !(confirmed > 0 && bytes.Equal(got, position(confirmed))) && !bytes.Equal(got, position(last)) {
+			t.Fatalf("operation %d: confirmed %d, about to write %d, loaded %.20q", n, confirmed, last, got)
+		}
+		c.Close()
+		if changes < n {
+			break
 		}
 	}
 }
@@ -221,6 +261,20 @@ func TestDamage(t *testing.T) {
 			t.Error(err)
 		}
 		c.Close()
+	}
+	// A full disk before the third file is there: notes go over each other.
+	crowded := memfs.New()
+	if c, err = checkpoint.Open("/c", checkpoint.Options{FS: crowded}); err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	c.Save([]byte("aaaa"))
+	c.Note([]byte("bbbb"))
+	crowded.Limit(crowded.Used())
+	for range 3 {
+		if err := c.Note([]byte("cccc")); err != nil || string(c.Load()) != "cccc" {
+			t.Errorf("a note on a full disk: %v", err)
+		}
 	}
 	// A full disk: the files that are there are written over.
 	full := memfs.New()
