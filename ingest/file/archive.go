@@ -92,7 +92,7 @@ func (r *rounds) unpack(t *followed) error {
 	if ok {
 		at = p.Offset
 	}
-	t.begin(f, r.out, at)
+	t.begin(r, at)
 	t.print, t.decided = p, true
 	if !ok {
 		t.print = print{}
@@ -109,7 +109,7 @@ func (r *rounds) broken(t *followed, err error) error {
 	f.mu.Lock()
 	f.stats.Broken++
 	f.mu.Unlock()
-	t.begin(f, r.out, 0)
+	t.begin(r, 0)
 	t.decided, t.done = true, true
 	return err
 }

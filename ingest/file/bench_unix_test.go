@@ -152,3 +152,63 @@ func BenchmarkChunks(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkMaxUncommitted says what the bound costs: a follower reads a file of lines of
+// about 180 bytes that is in the page cache, without a bound and with several, in turns in one
+// run. Reported are lines a second and by how many times the least processor time is that
+// without.
+//
+//	go test ./ingest/file -run '^$' -bench MaxUncommitted -benchtime 10x
+func BenchmarkMaxUncommitted(b *testing.B) {
+	path := benchFile(b, 180, 16<<20)
+	bounds := []int{0, 100_000, 10_000, 1000, 100}
+	least, elapsed := make([]time.Duration, len(bounds)), make([]time.Duration, len(bounds))
+	lines := 0
+	for b.Loop() {
+		for i, most := range bounds {
+			opts := file.FollowOptions{Include: []string{path}, Checkpoint: filepath.Join(b.TempDir(), "state"), MaxUncommitted: most}
+			src, err := file.Follow(opts)
+			if err != nil {
+				b.Fatal(err)
+			}
+			ctx, cancel := context.WithCancel(context.Background())
+			rows := 0
+			cfg := ingest.Config[struct{}]{
+				Sources: []ingest.Source{src}, Workers: 1,
+				Parser: parse.ParserFunc[struct{}](func(_ *parse.Message, out *parse.Events[struct{}]) error { out.Add(); return nil }),
+				Sink: batch.SinkFunc[struct{}](func(_ context.Context, b *batch.Batch[struct{}]) error {
+					if rows += b.Len(); rows == lines {
+						cancel()
+					}
+					return nil
+				}),
+			}
+			if most > 0 && most < 1000 {
+				cfg.ChunkMessages = most
+			}
+			if lines == 0 {
+				lines = chunks(b, path)
+			}
+			p, err := ingest.New(cfg)
+			if err != nil {
+				b.Fatal(err)
+			}
+			before, begin := cpu(syscall.RUSAGE_SELF), time.Now()
+			if err := p.Run(ctx); err != nil {
+				b.Fatal(err)
+			}
+			used, took := cpu(syscall.RUSAGE_SELF)-before, time.Since(begin)
+			if least[i] == 0 || used < least[i] {
+				least[i] = used
+			}
+			if elapsed[i] == 0 || took < elapsed[i] {
+				elapsed[i] = took
+			}
+		}
+	}
+	for i, most := range bounds {
+		b.ReportMetric(float64(lines)/elapsed[i].Seconds()/1e6, fmt.Sprintf("M/s-%d", most))
+		b.ReportMetric(float64(least[i])/float64(least[0]), fmt.Sprintf("cpu-x-%d", most))
+	}
+	b.ReportMetric(0, "ns/op")
+}

@@ -72,14 +72,16 @@ func parseRemembered(line string) (r remembered, err error) {
 // syncEvery is how long a position that was written may wait for its fsync.
 const syncEvery = time.Second
 
-// save writes the checkpoint if something changed and it is time to.
-func (r *rounds) save(now time.Time, last bool) error {
+// save writes the checkpoint if something changed and it is time to, or at once; durable
+// with an fsync in any case.
+func (r *rounds) save(now time.Time, atOnce, durable bool) error {
 	if r.store.path == "" {
 		return nil
 	}
-	if !last && now.Sub(r.saved) < r.pause && now.After(r.saved) {
+	if !atOnce && now.Sub(r.saved) < r.pause && now.After(r.saved) {
 		return nil
 	}
+	r.window.look()
 	b := append(r.state[:0], stateHeader...)
 	for _, t := range r.list() {
 		p, ok := r.safePrint(t)
@@ -94,14 +96,16 @@ func (r *rounds) save(now time.Time, last bool) error {
 	}
 	r.saved, r.state = now, b
 	sum := markOf(b)
-	sync := last || now.Sub(r.synced) >= syncEvery || now.Before(r.synced)
+	sync := durable || now.Sub(r.synced) >= syncEvery || now.Before(r.synced)
 	if sum == r.written && (!sync || !r.noted) {
+		r.window.covered()
 		return nil
 	}
 	began := time.Now()
 	if err := r.store.write(b, sync); err != nil {
 		return err
 	}
+	r.window.covered()
 	r.written, r.noted = sum, !sync
 	if sync {
 		r.synced = now

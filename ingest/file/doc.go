@@ -24,7 +24,8 @@
 //
 // Delivery is at least once: the positions in the checkpoint are those up to which
 // every required sink has taken everything. After a crash what came behind the last
-// checkpoint is read again. What a program writes between the copy and the truncation of
+// checkpoint is read again: as much as was read in CheckpointEvery, or, with MaxUncommitted,
+// that many messages at most. What a program writes between the copy and the truncation of
 // copytruncate is lost to every reader.
 //
 // What is lost in spite of that is counted in [FollowStats] and logged by name: a file that
@@ -54,6 +55,7 @@
 //	Rest        5 s that a file which was renamed away or deleted is read on
 //	Unfinished  1 min that a last line without end waits for its rest
 //	CopyGrace   3 s that what may be a copy is held back
+//	MaxUncommitted  none: messages that a kill may make come twice
 //	memory      of files that are gone: 131,072 entries, for 48 hours
 //
 // # Concurrency

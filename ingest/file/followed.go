@@ -61,11 +61,18 @@ type generation struct {
 	commits *ingest.Commits
 	safe    atomic.Int64 // everything before has reached its end
 	failed  atomic.Bool  // something behind has not
+
+	// Of the window, used by the reading goroutine only.
+	sent  []sent // what the checkpoint does not cover, in order
+	ready int    // of these, what the next one does
 }
 
 // begin starts a generation at an offset.
-func (t *followed) begin(f *Follower, out *ingest.Emit, at int64) {
-	g := &generation{}
+func (t *followed) begin(r *rounds, at int64) {
+	f, g, out := r.f, &generation{}, r.out
+	if t.decode == nil { // there is no position within a compressed file
+		out = r.through(t, g)
+	}
 	g.safe.Store(at)
 	g.commits = ingest.NewCommits(at, g.safe.Store)
 	t.age = g
@@ -74,13 +81,14 @@ func (t *followed) begin(f *Follower, out *ingest.Emit, at int64) {
 	}
 	t.copier = ingest.Stream{
 		Framing: f.opts.Framing, Origin: t.origin, Offset: at,
-		Done: func(start, end int64, r ingest.Result) {
-			if r.Failed > 0 {
+		Done: func(start, end int64, result ingest.Result) {
+			defer r.window.answered()
+			if result.Failed > 0 {
 				g.failed.Store(true)
 				return
 			}
-			r.Shed = 0 // a policy's decision, and in the ledger: reading it again would not help
-			g.commits.Done(start, end, r)
+			result.Shed = 0 // a policy's decision, and in the ledger: reading it again would not help
+			g.commits.Done(start, end, result)
 		},
 	}.Grow(out)
 	t.read = at

@@ -16,8 +16,10 @@ import (
 // rounds is the reading goroutine of a Follower.
 type rounds struct {
 	f       *Follower
+	ctx     context.Context // of run
 	out     *ingest.Emit
 	store   *store
+	window  window
 	saved   time.Time     // when the checkpoint was looked at last
 	synced  time.Time     // when it was written with an fsync
 	noted   bool          // it was written without one since
@@ -32,6 +34,7 @@ const turnSize = 1 << 20
 // run reads what there is, file after file, until ctx ends.
 func (r *rounds) run(ctx context.Context) error {
 	f := r.f
+	r.ctx = ctx
 	for ctx.Err() == nil {
 		now := f.opts.Now()
 		r.adopt(now)
@@ -56,7 +59,7 @@ func (r *rounds) run(ctx context.Context) error {
 			}
 			busy = busy || grew
 		}
-		if err := r.save(now, false); err != nil {
+		if err := r.save(now, false, false); err != nil {
 			f.log.Error("the checkpoint cannot be written", "path", f.opts.Checkpoint, "error", err)
 		}
 		if busy {
@@ -123,7 +126,7 @@ func (r *rounds) adopt(now time.Time) {
 }
 
 func (r *rounds) resume(t *followed, p print) {
-	t.begin(r.f, r.out, p.Offset)
+	t.begin(r, p.Offset)
 	t.print, t.decided = p, true
 }
 
@@ -280,7 +283,7 @@ func (r *rounds) restart(t *followed) {
 		f.log.Warn("a file was truncated in the middle of a line", "path", t.path, "bytes", held)
 	}
 	t.print, t.begins = print{}, nil
-	t.begin(f, r.out, 0)
+	t.begin(r, 0)
 	f.mu.Lock()
 	f.stats.Restarts++
 	f.mu.Unlock()
@@ -290,7 +293,7 @@ func (r *rounds) restart(t *followed) {
 func (r *rounds) rewind(t *followed, now time.Time) error {
 	f := r.f
 	at := t.age.safe.Load()
-	t.begin(f, r.out, at)
+	t.begin(r, at)
 	t.print = print{}
 	t.next = now.Add(max(time.Second, f.opts.Poll))
 	f.mu.Lock()
@@ -333,7 +336,7 @@ func (r *rounds) decide(t *followed, now time.Time) (bool, error) {
 		t.wait = min(2*t.wait, 4*f.opts.Poll)
 		t.next = now.Add(t.wait)
 		if (!t.linked || t.missing) && now.Sub(t.grown) >= f.opts.Rest {
-			t.begin(f, r.out, 0)
+			t.begin(r, 0)
 			t.decided = true
 			r.leave(t, now)
 		}
@@ -356,7 +359,7 @@ func (r *rounds) decide(t *followed, now time.Time) (bool, error) {
 			return false, nil
 		}
 	}
-	t.begin(f, r.out, 0)
+	t.begin(r, 0)
 	t.print, t.decided = print{}, true
 	return true, nil
 }
@@ -407,7 +410,7 @@ func (r *rounds) awake(t *followed, now time.Time) (gone bool) {
 		t.linked = false
 		unread := t.size > t.read || t.copier == nil
 		if t.copier == nil {
-			t.begin(r.f, r.out, 0)
+			t.begin(r, 0)
 		}
 		if unread {
 			r.f.mu.Lock()
@@ -461,4 +464,4 @@ func (r *rounds) reopen(t *followed, now time.Time) {
 }
 
 // last writes the checkpoint when everything is over.
-func (r *rounds) last() error { return r.save(r.f.opts.Now(), true) }
+func (r *rounds) last() error { return r.save(r.f.opts.Now(), true, true) }

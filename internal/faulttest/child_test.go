@@ -31,6 +31,7 @@ const (
 	envDir   = "PENSTOCK_FAULT_DIR"   // where
 	envSink  = "PENSTOCK_FAULT_SINK"  // URL that takes lines
 	envSize  = "PENSTOCK_FAULT_SIZE"  // in bytes
+	envRows  = "PENSTOCK_FAULT_ROWS"  // B
 )
 
 // child runs the part of a child process, if this is one.
@@ -112,9 +113,16 @@ type tailEncoder struct{}
 
 func (tailEncoder) Append(dst []byte, e *tailLine) ([]byte, error) { return append(dst, e.raw...), nil }
 
-// childTail follows the files of a folder into a spool, and that into a sink of HTTP.
+// childTail follows the files of a folder into a spool, and that into a sink of HTTP. B is
+// what a kill may cost: two fifths of it may stand behind the positions in the checkpoint, three
+// fifths are a batch of the spool.
 func childTail() error {
 	dir := os.Getenv(envDir)
+	rows, err := strconv.Atoi(os.Getenv(envRows))
+	if err != nil {
+		return err
+	}
+	window := rows * 2 / 5
 	post := batch.LinesFunc[tailLine](func(ctx context.Context, lines []byte, n int) error {
 		req, err := http.NewRequestWithContext(ctx, "POST", os.Getenv(envSink), bytes.NewReader(lines))
 		if err != nil {
@@ -130,20 +138,20 @@ func childTail() error {
 		}
 		return nil
 	})
-	sink, err := spool.NewSink[tailLine](post, spool.Options{Dir: filepath.Join(dir, "spool"), BatchRows: tailRows, SegmentBytes: 1 << 20, MaxBytes: 1 << 30, Sync: spool.SyncInterval,
+	sink, err := spool.NewSink[tailLine](post, spool.Options{Dir: filepath.Join(dir, "spool"), BatchRows: rows - window, SegmentBytes: 1 << 20, MaxBytes: 1 << 30, Sync: spool.SyncInterval,
 		Retry: batch.RetryOptions{MinDelay: 5 * time.Millisecond, MaxDelay: 50 * time.Millisecond}})
 	if err != nil {
 		return err
 	}
 	src, err := file.Follow(file.FollowOptions{
 		Include: []string{filepath.Join(dir, "in", "app.log*")}, Checkpoint: filepath.Join(dir, "positions"),
-		CheckpointEvery: 5 * time.Millisecond, Poll: 10 * time.Millisecond, Scan: 50 * time.Millisecond,
+		CheckpointEvery: 5 * time.Millisecond, MaxUncommitted: window, Poll: 10 * time.Millisecond, Scan: 50 * time.Millisecond,
 	})
 	if err != nil {
 		return err
 	}
 	p, err := ingest.New(ingest.Config[tailLine]{
-		Sources: []ingest.Source{src}, Encoder: tailEncoder{}, Sink: sink, ChunkMessages: tailRows,
+		Sources: []ingest.Source{src}, Encoder: tailEncoder{}, Sink: sink, ChunkMessages: window,
 		Parser: parse.ParserFunc[tailLine](func(m *parse.Message, out *parse.Events[tailLine]) error {
 			out.Add().raw = m.Raw
 			return nil
@@ -161,9 +169,6 @@ func childTail() error {
 	}
 	return err
 }
-
-// tailRows is B of the killed process.
-const tailRows = 500
 
 // backlogLine is what backlogs consist of.
 func backlogLine() []byte { return append(bytes.Repeat([]byte("b"), 999), '\n') }

@@ -147,6 +147,21 @@ func (o *Oracle) ReceiveAll(lines []byte) {
 	}
 }
 
+// Arrived reports whether a record has arrived at the sink, or as a dead letter.
+func (o *Oracle) Arrived(id uint64) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	f := o.fate(id)
+	return f.delivered > 0 || f.dead
+}
+
+// Issued is the id of the last record issued.
+func (o *Oracle) Issued() uint64 {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.issued
+}
+
 // Bury notes a record that has arrived as a dead letter.
 func (o *Oracle) Bury(line []byte) {
 	id, ok := ParseLine(line)
