@@ -72,7 +72,7 @@ func (m *members) next() error {
 				return err
 			}
 			if c != 0 {
-				m.in.UnreadByte()
+				_ = m.in.UnreadByte() // of the byte just read
 				break
 			}
 		}

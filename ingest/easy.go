@@ -75,7 +75,7 @@ func (f *seqFiller) add(m parse.Message) error {
 			f.mu.Lock()
 			defer f.mu.Unlock()
 			if !f.ended {
-				f.send()
+				_ = f.send() // fails where the pipeline ends, which the next line is told
 			}
 		})
 	} else {
@@ -111,7 +111,7 @@ func (f *seqFiller) stop() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.ended = true
-	f.send()
+	_ = f.send() // fails where the pipeline ends, as this does
 }
 
 // FromReader is a Source made of a reader, one message a line. Package ingest/reader

@@ -4,8 +4,8 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
-	"unsafe"
 
+	"github.com/penstock-dev/penstock/internal/scan"
 	"github.com/penstock-dev/penstock/parse"
 )
 
@@ -26,7 +26,7 @@ func AppendID(dst []byte, m *parse.Message, split int) []byte {
 	binary.BigEndian.PutUint64(b, uint64(len(source)))
 	binary.BigEndian.PutUint64(b[8:], uint64(m.Offset))
 	binary.BigEndian.PutUint64(b[16:], uint64(split))
-	b = appendText(b, unsafe.Slice(unsafe.StringData(source), len(source)))
+	b = appendText(b, scan.Bytes(source))
 	b = appendText(b, m.Raw)
 	id := sha256.Sum256(b)
 	return hex.AppendEncode(dst, id[:16])

@@ -41,7 +41,7 @@ func (o *output[E]) newWriter(s batch.Sink[E], timeout time.Duration, retry batc
 		o.mu.Unlock()
 		o.core.log.say(levelWarn, "a sink is tried again", o.name, "sink", o.name, "attempt", attempt, "rows", rows, "pause", pause, "error", err)
 		if told != nil {
-			o.guard(func() error { told(attempt, rows, pause, err); return nil })
+			_ = o.guard(func() error { told(attempt, rows, pause, err); return nil })
 		}
 	}
 	r, err := batch.NewRetry(guardedSink[E]{s, o, timeout}, retry)

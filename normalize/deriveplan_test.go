@@ -134,7 +134,7 @@ func TestEncodeByShape(t *testing.T) {
 				shaped++
 			}
 			dst := []byte("before ")
-			a, _ := e.Append(dst[:7:7+rnd.IntN(1)], &r)
+			a, _ := e.Append(dst[:7:7], &r)
 			b := plain.appendSlow([]byte("before "), use(plain, &r))
 			if !bytes.Equal(a, b) || e.Invalid != plain.Invalid || e.Conflicts != plain.Conflicts {
 				t.Fatalf("%+v:\n got %s %d %d\nwant %s %d %d", o, a, e.Invalid, e.Conflicts, b, plain.Invalid, plain.Conflicts)

@@ -8,7 +8,7 @@ import (
 	"github.com/penstock-dev/penstock/parse"
 )
 
-type plainEvent struct{ a, b int }
+type plainEvent struct{ a int }
 
 func TestEvents(t *testing.T) {
 	var e parse.Events[plainEvent]

@@ -34,7 +34,7 @@ func Example() {
 		fmt.Println(err)
 	}
 	fmt.Println(store.Stats().Letters, "letter")
-	var replay ingest.Source = store.Replay() // for Config.Sources
-	_ = replay
+	sources := []ingest.Source{store.Replay()} // for Config.Sources
+	_ = sources
 	// Output: 1 letter
 }

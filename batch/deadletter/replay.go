@@ -77,7 +77,7 @@ func (r *replay) run(ctx context.Context) error {
 		}
 		left -= uint64(in.Len())
 		stopped = r.send(&in, commits)
-		r.store()
+		_ = r.store() // tried again at the next position and at the end
 	}
 	// Positions are stored here and not where the answers come: that must not block.
 	stop := context.AfterFunc(ctx, func() { r.mu.Lock(); r.changed.Broadcast(); r.mu.Unlock() })

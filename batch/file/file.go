@@ -293,7 +293,7 @@ func (s *Sink[T]) giveUp(cut bool) {
 		return
 	}
 	if s.size == 0 {
-		s.opts.FS.Remove(s.path + partSuffix)
+		_ = s.opts.FS.Remove(s.path + partSuffix) // an empty file that stays does no harm
 		return
 	}
 	if s.opts.FS.Rename(s.path+partSuffix, s.path) == nil && s.opts.OnFinish != nil {

@@ -343,7 +343,7 @@ func (c *core) connect(ctx context.Context) error {
 	}
 	go func() {
 		defer close(watched.ended)
-		io.Copy(io.Discard, conn)
+		_, _ = io.Copy(io.Discard, conn) // the end is what counts, however it comes
 	}()
 	return nil
 }

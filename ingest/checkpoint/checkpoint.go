@@ -179,7 +179,7 @@ func read(opts Options, path string) (gen uint64, at []byte, err error) {
 		return 0, nil, err
 	}
 	rest, ok := bytes.CutPrefix(b, []byte(magic))
-	line, at, ok2 := bytes.Cut(rest[:min(len(rest), maxHeader)], []byte("\n"))
+	line, _, ok2 := bytes.Cut(rest[:min(len(rest), maxHeader)], []byte("\n"))
 	fields := bytes.Fields(line)
 	if !ok || !ok2 || len(fields) == 0 {
 		return 0, nil, &damageError{path: path, why: "is no checkpoint, or a damaged one; move it away to begin anew"}

@@ -187,7 +187,7 @@ func (s *Source) once(ctx context.Context, out *ingest.Emit, offset int64) (end 
 	if copyErr != nil {
 		kill(cmd) // it would block in a pipe that nobody reads
 	}
-	io.Copy(io.Discard, stdout)
+	_, _ = io.Copy(io.Discard, stdout) // Wait says how it ended
 	waitErr := cmd.Wait()
 	kill(cmd) // what is left of the group
 	switch {

@@ -46,7 +46,7 @@ func Stats(p Source) http.Handler {
 		s := p.Stats()
 		w.Header().Set("Content-Type", "application/json; charset=utf-8")
 		b := bufio.NewWriter(w)
-		defer b.Flush()
+		defer func() { _ = b.Flush() }() // a client that left needs no answer
 		last, labelled := "", false
 		end := func() {
 			if labelled {
@@ -96,7 +96,7 @@ func Metrics(p Source, o ingest.MetricOptions) http.Handler {
 		s := p.Stats()
 		w.Header().Set("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
 		b := bufio.NewWriter(w)
-		defer b.Flush()
+		defer func() { _ = b.Flush() }() // a client that left needs no answer
 		last := ""
 		for m := range s.Metrics(o) {
 			if m.Name != last {

@@ -7,9 +7,9 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
-	"unsafe"
 
 	"github.com/penstock-dev/penstock/ingest"
+	"github.com/penstock-dev/penstock/internal/scan"
 	"github.com/penstock-dev/penstock/parse"
 )
 
@@ -302,7 +302,7 @@ func (j *joiner) message(m *parse.Message, now time.Time) {
 func (j *joiner) append(g *group, part []byte) {
 	if !g.own {
 		buf := j.chunk.Buf
-		if at, next := within(buf, g.raw), within(buf, part); at >= 0 && next == at+len(g.raw)+1 && buf[next-1] == '\n' {
+		if at, next := scan.Offset(buf, g.raw), scan.Offset(buf, part); at >= 0 && next == at+len(g.raw)+1 && buf[next-1] == '\n' {
 			end := next + len(part)
 			g.raw = buf[at:end:end]
 			return
@@ -313,18 +313,6 @@ func (j *joiner) append(g *group, part []byte) {
 	}
 	g.raw = append(append(g.raw, '\n'), part...)
 	j.held += len(part) + 1
-}
-
-// within is where part begins in buf, or -1 where it lies elsewhere.
-func within(buf, part []byte) int {
-	if len(part) == 0 || len(buf) == 0 {
-		return -1
-	}
-	at := uintptr(unsafe.Pointer(unsafe.SliceData(part))) - uintptr(unsafe.Pointer(unsafe.SliceData(buf)))
-	if at > uintptr(len(buf)-len(part)) {
-		return -1
-	}
-	return int(at)
 }
 
 // settle gives g memory of its own, since the chunk at hand is going away.

@@ -217,7 +217,7 @@ func (s *Source) journalctl(ctx context.Context, rd *reader) error {
 	}
 	readErr := rd.read(ctx, stdout)
 	if readErr != nil {
-		cmd.Process.Kill()
+		_ = cmd.Process.Kill() // fails where it has ended
 	}
 	waitErr := cmd.Wait()
 	switch {

@@ -151,7 +151,7 @@ func (p *parser) binary() error {
 			return unexpected(err)
 		}
 		p.keep(b)
-		p.r.Discard(len(b))
+		_, _ = p.r.Discard(len(b)) // of what was peeked
 		left -= uint64(len(b))
 	}
 	if c, err := p.r.ReadByte(); err != nil || c != '\n' {

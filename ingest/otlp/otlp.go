@@ -58,7 +58,7 @@ func (h *handler) Refuse(w http.ResponseWriter, r *http.Request, status int, tex
 	if contentType(r) == typeProtobuf {
 		w.Header().Set("Content-Type", typeProtobuf)
 		w.WriteHeader(status)
-		w.Write(protowire.AppendBytes(nil, 2, text))
+		_, _ = w.Write(protowire.AppendBytes(nil, 2, text))
 		return
 	}
 	w.Header().Set("Content-Type", typeJSON)
@@ -102,7 +102,7 @@ func (h *handler) Serve(w http.ResponseWriter, r *httpin.Request) error {
 	}
 	w.Header().Set("Content-Type", t)
 	if t == typeJSON {
-		w.Write([]byte("{}"))
+		_, _ = w.Write([]byte("{}"))
 	}
 	return nil
 }

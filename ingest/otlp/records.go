@@ -362,7 +362,7 @@ func (r *records) elements(v parse.Value, f func(raw []byte) error) error {
 
 // find returns the first member of an object with that name.
 func (r *records) find(raw []byte, name string) (found parse.Value, ok bool) {
-	r.members(raw, func(key []byte, v parse.Value) error {
+	_ = r.members(raw, func(key []byte, v parse.Value) error {
 		if !ok && string(key) == name {
 			found, ok = v, true
 		}

@@ -101,7 +101,7 @@ func write(w http.ResponseWriter, status, code int, text string, event int, ack 
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
-	w.Write(append(b, '}'))
+	_, _ = w.Write(append(b, '}'))
 }
 
 // Refuse words a refusal as Splunk does.

@@ -114,7 +114,7 @@ func socketDrops(c *net.UDPConn) (drops uint32, ok bool) {
 	if err != nil {
 		return 0, false
 	}
-	raw.Control(func(fd uintptr) {
+	err = raw.Control(func(fd uintptr) {
 		var info [meminfoVars]uint32
 		size := uint32(unsafe.Sizeof(info))
 		_, _, errno := syscall.Syscall6(syscall.SYS_GETSOCKOPT, fd, syscall.SOL_SOCKET, soMeminfo,
@@ -129,13 +129,13 @@ func socketDrops(c *net.UDPConn) (drops uint32, ok bool) {
 // growBuffer asks for a receive buffer, beyond the system's limit where the process
 // may, and returns what there is.
 func growBuffer(c *net.UDPConn, size int) (granted int) {
-	c.SetReadBuffer(size)
+	_ = c.SetReadBuffer(size) // what was granted is read back
 	raw, err := c.SyscallConn()
 	if err != nil {
 		return 0
 	}
-	raw.Control(func(fd uintptr) {
-		syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, soRcvbufForced, size)
+	_ = raw.Control(func(fd uintptr) {
+		_ = syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, soRcvbufForced, size)
 		if n, err := syscall.GetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_RCVBUF); err == nil {
 			granted = n / 2 // the kernel doubles it for its own needs
 		}

@@ -325,7 +325,7 @@ func rewrite(fsys vfs.FS, dir string, s *SegmentReport, limit uint64) error {
 		err = flush()
 	}
 	if err = errors.Join(err, out.Sync(), out.Close()); err != nil {
-		fsys.Remove(tmp)
+		_ = fsys.Remove(tmp)
 		return err
 	}
 	if err := fsys.Rename(path, path+damagedSuffix); err != nil {

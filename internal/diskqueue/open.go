@@ -54,7 +54,7 @@ func takeLock(fsys vfs.FS, path string) (vfs.File, error) {
 	}
 	// Who holds it is for people to read: where it cannot be written nothing is wrong.
 	if f.Truncate(0) == nil {
-		f.WriteAt(fmt.Appendf(nil, "%d\n", os.Getpid()), 0)
+		_, _ = f.WriteAt(fmt.Appendf(nil, "%d\n", os.Getpid()), 0)
 	}
 	return f, nil
 }

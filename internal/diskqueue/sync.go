@@ -30,7 +30,7 @@ func (q *Queue) begin() (*active, error) {
 	}
 	if err != nil {
 		f.Close()
-		fsys.Remove(name)
+		_ = fsys.Remove(name)
 		return nil, err
 	}
 	a := &active{segment: &segment{first: h.first, size: headerSize, salt: h.salt}, file: f, written: headerSize, synced: headerSize}
@@ -123,7 +123,7 @@ func (q *Queue) mend() {
 	}
 	q.syncing.Lock()
 	defer q.syncing.Unlock()
-	q.lose(q.active)
+	_ = q.lose(q.active) // kept as the error of the next sync
 }
 
 // lose gives up the active segment, whose fsync has failed, at its last good length.
@@ -135,7 +135,7 @@ func (q *Queue) lose(a *active) error {
 		q.rewrite(a)
 		return nil
 	}
-	a.file.Truncate(a.synced) // where this fails the next segment's first number says the same
+	_ = a.file.Truncate(a.synced) // where this fails the next segment's first number says the same
 	a.file.Close()
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -146,7 +146,7 @@ func (q *Queue) lose(a *active) error {
 	q.syncErr = lost
 	if a.size == headerSize {
 		q.pop()
-		q.opts.FS.Remove(q.path(segmentName(a.first)))
+		_ = q.opts.FS.Remove(q.path(segmentName(a.first)))
 	}
 	q.broadcast()
 	return lost
@@ -192,9 +192,9 @@ func (q *Queue) rewrite(a *active) {
 	restored := q.restore(rest, end)
 	if empty {
 		if restored {
-			q.opts.FS.Remove(name + asideSuffix)
+			_ = q.opts.FS.Remove(name + asideSuffix)
 		} else {
-			q.opts.FS.Rename(name+asideSuffix, name)
+			_ = q.opts.FS.Rename(name+asideSuffix, name)
 		}
 	}
 	q.mu.Lock()
@@ -244,7 +244,7 @@ func (q *Queue) restore(rest []rescued, end uint64) bool {
 	for range 3 {
 		a, err := q.begin()
 		if err != nil {
-			q.failed(err)
+			_ = q.failed(err) // counted there
 			continue
 		}
 		q.buf = q.buf[:0]
@@ -268,7 +268,7 @@ func (q *Queue) restore(rest []rescued, end uint64) bool {
 		q.pop()
 		q.mu.Unlock()
 		a.file.Close()
-		q.opts.FS.Remove(q.path(segmentName(a.first)))
+		_ = q.opts.FS.Remove(q.path(segmentName(a.first)))
 	}
 	return false
 }
@@ -284,7 +284,7 @@ func (q *Queue) arm() {
 }
 
 func (q *Queue) background() {
-	q.Flush()
+	_ = q.Flush() // kept as the error of the next sync
 }
 
 // Flush makes everything that was appended durable, whatever the policy.

@@ -31,7 +31,7 @@ func Find(raw []byte, magic string) int {
 		return i
 	}
 	window := raw[:min(len(raw), maxPrefix)]
-	if i >= len(window) || bytes.Index(window[i:], []byte(magic)) < 0 {
+	if i >= len(window) || !bytes.Contains(window[i:], []byte(magic)) {
 		return -1
 	}
 	return findAfterSyslog(raw, i, magic)

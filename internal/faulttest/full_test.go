@@ -199,8 +199,6 @@ func TestF11Limits(t *testing.T) {
 			}
 			peak = max(peak, m.Used())
 		}
-		s := r.sink.Stats()
-		dropped := int(s.Dropped)
 		if peak > limit+segment {
 			t.Errorf("%s: %d bytes on disk, limit %d and segment %d", policy.name, peak, limit, segment)
 		}
@@ -209,7 +207,7 @@ func TestF11Limits(t *testing.T) {
 			t.Errorf("%s: a record larger than a segment: %v", policy.name, f)
 		}
 		r.end()
-		dropped = int(r.sink.Stats().Dropped)
+		dropped := int(r.sink.Stats().Dropped)
 		rep := r.o.Check(t, Limits{MaxLost: dropped})
 		if len(rep.Lost) != dropped || len(rep.Missing) != dropped+refused || int(r.sink.Stats().Refused) != refused {
 			t.Errorf("%s: %d lost and %d not accepted, counted are %d dropped and %d refused (%s)", policy.name, len(rep.Lost), len(rep.Missing)-len(rep.Lost), dropped, r.sink.Stats().Refused, rep)

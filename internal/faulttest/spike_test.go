@@ -75,11 +75,10 @@ func (s *spike) Run(_ context.Context, out *ingest.Emit) error {
 type spikeSink struct {
 	from *spike
 
-	mu      sync.Mutex
-	seen    []uint64 // a bit for each number
-	late    map[byte][]time.Duration
-	twice   int
-	largest time.Duration
+	mu    sync.Mutex
+	seen  []uint64 // a bit for each number
+	late  map[byte][]time.Duration
+	twice int
 }
 
 func (w *spikeSink) Write(_ context.Context, b *batch.Batch[rawLine]) error {

@@ -5,7 +5,7 @@ import (
 	"unsafe"
 )
 
-// The one place with unsafe. The compiler cannot see that the loops of this package
+// The compiler cannot see that the loops of this package
 // stay in bounds, and its checks cost them a third of their speed. Callers
 // guarantee 0 <= i and that the bytes read or written lie within len(b).
 

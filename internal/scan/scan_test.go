@@ -410,3 +410,30 @@ func BenchmarkNumber(b *testing.B) {
 		}
 	})
 }
+
+func TestOffset(t *testing.T) {
+	whole := []byte("abcdef")
+	room := whole[1:3:3]
+	for _, c := range []struct {
+		name        string
+		whole, part []byte
+		want        int
+	}{
+		{"all", whole, whole, 0},
+		{"the end", whole, whole[5:], 5},
+		{"behind a part", whole[:3], whole[3:], -1},
+		{"over the end", whole[:3], whole[2:4], -1},
+		{"before a part", whole[2:], whole[:1], -1},
+		{"longer", room, whole, -1},
+		{"no bytes", whole, whole[2:2], -1},
+		{"in nothing", nil, whole, -1},
+		{"an equal text", whole, []byte("cd"), -1},
+	} {
+		if got := Offset(c.whole, c.part); got != c.want {
+			t.Errorf("%s: %d, want %d", c.name, got, c.want)
+		}
+	}
+	if b := Bytes("text"); string(b) != "text" || len(Bytes("")) != 0 {
+		t.Errorf("Bytes gave %q", b)
+	}
+}

@@ -217,7 +217,7 @@ func (s *schema) object(path string, o map[string]any, attrs map[string]attribut
 			values = l
 		}
 		for _, v := range values {
-			if enum != nil && len(enum) > 2 {
+			if len(enum) > 2 {
 				if _, ok := enum[fmt.Sprint(v)]; !ok {
 					bad("%s: %v is not one of the enumeration", name, v)
 				}

@@ -6,7 +6,6 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"unsafe"
 
 	"github.com/penstock-dev/penstock/internal/scan"
 	"github.com/penstock-dev/penstock/internal/yaml"
@@ -222,15 +221,8 @@ func (t *tracer) spans(v parse.Value) []Span {
 
 // find returns the offset of b, if it is a part of the message.
 func (t *tracer) find(b []byte) (int, bool) {
-	if len(b) == 0 || len(t.raw) == 0 {
-		return 0, false
-	}
-	from := uintptr(unsafe.Pointer(unsafe.SliceData(t.raw)))
-	at := uintptr(unsafe.Pointer(unsafe.SliceData(b)))
-	if at < from || at+uintptr(len(b)) > from+uintptr(len(t.raw)) {
-		return 0, false
-	}
-	return int(at - from), true
+	at := scan.Offset(t.raw, b)
+	return max(at, 0), at >= 0
 }
 
 // slotSpan is where the value of slot i is from.

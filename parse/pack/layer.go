@@ -40,7 +40,6 @@ type layer struct {
 	narrowTree func() *json.Tree // without what is for vendor fields alone
 	keys       *parse.Keys
 	kv         *kv.Format
-	split      []string
 	header     []int             // slots of a header's parts
 	lists      []int             // slots of paths that collect a list
 	shared     []sharedSlot      // of names that may be captured before

@@ -377,7 +377,7 @@ func gzipBomb(size int) []byte {
 	w := gzip.NewWriter(&b)
 	zeros := make([]byte, 1<<20)
 	for range 4 * max(size>>20, 1) {
-		w.Write(zeros)
+		_, _ = w.Write(zeros) // into memory
 	}
 	w.Close()
 	return b.Bytes()

@@ -102,7 +102,7 @@ var ErrClosed = errcat.New(errcat.Timeout, errcat.StageDeliver, "the sink is clo
 func (s *Sink[T]) Write(ctx context.Context, b *batch.Batch[T]) error {
 	answer := make(chan error, 1)
 	s.Start(ctx, b, func(err error) { answer <- err })
-	s.Flush(ctx)
+	_ = s.Flush(ctx) // each batch has its own answer
 	select {
 	case err := <-answer:
 		return err

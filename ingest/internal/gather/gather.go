@@ -54,7 +54,7 @@ func New(out *ingest.Emit, delay time.Duration) *Gatherer {
 		g.lock <- struct{}{}
 		defer g.unlock()
 		if !g.ended {
-			g.send()
+			_ = g.send() // fails where the pipeline ends, which the next Add is told
 		}
 	})
 	g.timer.Stop()

@@ -76,7 +76,7 @@ func (a *auth) fromFile() [][32]byte {
 	defer a.mu.Unlock()
 	if now := time.Now(); now.Sub(a.looked) >= time.Second {
 		a.looked = now
-		a.load() // a file that cannot be read leaves the tokens as they were
+		_ = a.load() // a file that cannot be read leaves the tokens as they were
 	}
 	return a.read
 }

@@ -172,7 +172,7 @@ func (s *Server) Run(ctx context.Context, out *ingest.Emit) error {
 	}
 	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopGrace)
 	defer cancel()
-	srv.Shutdown(grace)
+	_ = srv.Shutdown(grace) // what the grace did not suffice for is closed below
 	close(stopped)
 	srv.Close()
 	s.busy.Wait()

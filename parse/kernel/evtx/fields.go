@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"unsafe"
 
 	"github.com/penstock-dev/penstock/errcat"
 	"github.com/penstock-dev/penstock/internal/arena"
@@ -202,7 +201,7 @@ func (x *Fields) open(name []byte) error {
 	x.stack = append(x.stack, l)
 	x.txt = x.txt[:0]
 	if len(x.stack) == 3 && l.part == ParentUserData {
-		return x.put(x.xmlNameSlot, ParentUserData, constant(winevent.XMLName), local(name))
+		return x.put(x.xmlNameSlot, ParentUserData, scan.Bytes(winevent.XMLName), local(name))
 	}
 	return nil
 }
@@ -231,14 +230,14 @@ func (x *Fields) attr(name, value []byte) error {
 		return nil
 	case depth == 2 && l.part == ParentEventData:
 		if string(name) == "Name" {
-			key := constant(winevent.XMLName)
+			key := scan.Bytes(winevent.XMLName)
 			return x.put(x.keys[ParentEventData].Slot(key), ParentEventData, key, value)
 		}
 		return nil
 	case depth == 3 && l.part == ParentSystem && !l.other:
 		x.tmp = append(append(append(x.tmp[:0], x.name(depth)...), '@'), name...)
 		if i := x.attrs.Slot(x.tmp); i >= 0 {
-			return x.put(x.attrSlots[i], ParentSystem, constant(winevent.SystemAttrKeys[i]), value)
+			return x.put(x.attrSlots[i], ParentSystem, scan.Bytes(winevent.SystemAttrKeys[i]), value)
 		}
 		return x.putKey(ParentSystem, x.tmp, value)
 	case string(name) == "Name" && !l.named && (depth == 3 && l.part == ParentEventData || string(x.name(depth)) == "Data"):
@@ -286,7 +285,7 @@ func (x *Fields) leaf(l *level, depth int, empty bool) error {
 		if inKeywords && depth == 3 && len(x.list) > 0 {
 			v := parse.RawValue(parse.KindArray, x.f.Text.Copy(append(x.list, ']')))
 			x.list = x.list[:0]
-			return x.keep(x.keywordsSlot, ParentRendering, constant("keywords"), v)
+			return x.keep(x.keywordsSlot, ParentRendering, scan.Bytes("keywords"), v)
 		}
 		if inKeywords && depth > 3 {
 			return x.fail(errcat.SchemaViolation, "an element within a Keyword")
@@ -315,7 +314,7 @@ func (x *Fields) leaf(l *level, depth int, empty bool) error {
 			return nil
 		}
 		if i := x.elements.Slot(name); i >= 0 {
-			return x.put(x.elementSlots[i], ParentSystem, constant(winevent.SystemKeys[i]), x.txt)
+			return x.put(x.elementSlots[i], ParentSystem, scan.Bytes(winevent.SystemKeys[i]), x.txt)
 		}
 		if len(x.txt) == 0 {
 			return nil
@@ -336,9 +335,9 @@ func (x *Fields) leaf(l *level, depth int, empty bool) error {
 		}
 		switch i := x.rendering.Slot(name); {
 		case i == 0:
-			return x.put(x.renderedSlots[0], ParentSystem, constant(winevent.RenderingKeys[0]), x.txt)
+			return x.put(x.renderedSlots[0], ParentSystem, scan.Bytes(winevent.RenderingKeys[0]), x.txt)
 		case i > 0:
-			return x.put(x.renderedSlots[i], ParentRendering, constant(winevent.RenderingKeys[i]), x.txt)
+			return x.put(x.renderedSlots[i], ParentRendering, scan.Bytes(winevent.RenderingKeys[i]), x.txt)
 		}
 		return x.putKey(ParentRendering, name, x.txt)
 	case depth <= l.above(): // the element within UserData
@@ -417,9 +416,6 @@ func (x *Fields) keep(slot int, part int32, key []byte, v parse.Value) error {
 	}
 	return nil
 }
-
-// constant is the text of a constant as bytes that nobody changes.
-func constant(s string) []byte { return unsafe.Slice(unsafe.StringData(s), len(s)) }
 
 func blank(b []byte) bool {
 	for _, c := range b {

@@ -61,7 +61,7 @@ func (it *Iter) Next(key *[]byte, value *parse.Value) bool {
 			return false
 		}
 	}
-	end := -1
+	var end int
 	switch c := it.raw[i]; {
 	case c == '"':
 		var escaped bool

@@ -192,7 +192,7 @@ func (s *scanner) readValue(i int) token {
 		s.value, s.quoted, s.p = [2]int{i + 1, close}, q, close+1
 		return tokPair
 	}
-	end := i
+	var end int
 	if f.opts.UnquotedSpaces {
 		end = s.spacedEnd(i)
 	} else {

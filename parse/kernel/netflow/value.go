@@ -6,9 +6,9 @@ import (
 	"net/netip"
 	"strconv"
 	"sync"
-	"unsafe"
 
 	"github.com/penstock-dev/penstock/internal/arena"
+	"github.com/penstock-dev/penstock/internal/scan"
 	"github.com/penstock-dev/penstock/parse"
 )
 
@@ -214,16 +214,13 @@ func (f *Field) Name(dst []byte) []byte {
 // scopes are the scope field types of RFC 3954, section 6.1, from 1 on.
 var scopes = [...]string{"system", "interface", "line_card", "cache", "template"}
 
-// constant returns the bytes of a text that never changes.
-func constant(s string) []byte { return unsafe.Slice(unsafe.StringData(s), len(s)) }
-
 // Constant is Name without a copy where the name is constant, else nil.
 func (f *Field) Constant() []byte {
 	switch {
 	case f.Element != nil && f.Enterprise != ReverseEnterprise:
-		return constant(f.Element.Field)
+		return scan.Bytes(f.Element.Field)
 	case f.Element == nil && f.Enterprise == 0 && f.Scope && f.ID > 0 && int(f.ID) <= len(scopes):
-		return constant(scopes[f.ID-1])
+		return scan.Bytes(scopes[f.ID-1])
 	}
 	return nil
 }

@@ -2,8 +2,8 @@ package syslog
 
 import (
 	"bytes"
-	"unsafe"
 
+	"github.com/penstock-dev/penstock/internal/scan"
 	"github.com/penstock-dev/penstock/parse"
 )
 
@@ -100,7 +100,7 @@ func (p *Parser) Params(m *Message) Params {
 		p.names.Begin()
 	}
 	var a Param
-	at := func(b []byte) uint32 { return uint32(uintptr(unsafe.Pointer(&b[0])) - uintptr(unsafe.Pointer(&sd[0]))) }
+	at := func(b []byte) uint32 { return uint32(scan.Offset(sd, b)) }
 	for e := m.Elements(); e.Next(&a); {
 		q := param{id: at(a.ID), idEnd: at(a.ID) + uint32(len(a.ID)), slot: -1, first: a.First, escaped: a.Escaped}
 		if a.Name != nil {

@@ -81,7 +81,6 @@ type compiler struct {
 	prog     []inst
 	slotOf   func(string) int
 	states   map[string]int32
-	edgeOf   map[string]int32
 	maxNodes int
 	err      error
 	// Scratch of closure.
@@ -315,10 +314,9 @@ func (c *compiler) state(pcs []int32, space bool) int32 {
 
 	n := state{accept: -1, prefix: -1}
 	type group struct {
-		key  string
-		cap  *capture
-		pcs  []int32
-		next []int32 // byte groups
+		key string
+		cap *capture
+		pcs []int32
 	}
 	var lits [256][]int32
 	var firsts []byte

@@ -2,7 +2,6 @@ package xml
 
 import (
 	"encoding/binary"
-	"unsafe"
 
 	"github.com/penstock-dev/penstock/internal/scan"
 	"github.com/penstock-dev/penstock/parse"
@@ -67,29 +66,17 @@ func (k *forms) note(slot int, parent int32, key []byte, keyFrom, keyLen int, ki
 
 // noteLeaf tells of the text v of an element whose start tag ends before at.
 func (k *forms) noteLeaf(data []byte, slot int, key []byte, kind valueKind, at int, v parse.Value) {
-	text, keyFrom := v.Bytes(), indexOf(data, key)
+	text, keyFrom := v.Bytes(), scan.Offset(data, key)
 	var fixed []byte
-	if keyFrom < 0 && indexOf(constant(manyParams), key) >= 0 {
+	if keyFrom < 0 && scan.Offset(scan.Bytes(manyParams), key) >= 0 {
 		fixed, keyFrom = key, at
 	}
-	if keyFrom < 0 || len(text) > 0 && (kind == valueEmpty || indexOf(data, text) != at) || at+len(text) >= len(data) ||
+	if keyFrom < 0 || len(text) > 0 && (kind == valueEmpty || scan.Offset(data, text) != at) || at+len(text) >= len(data) ||
 		kind == valueText && data[at+len(text)] != '<' {
 		k.alien = true
 		return
 	}
 	k.note(slot, ParentEventData, fixed, keyFrom, len(key), kind, at, at+len(text))
-}
-
-// indexOf returns where b, which has bytes, lies in data, or -1 where it is elsewhere.
-func indexOf(data, b []byte) int {
-	if len(b) == 0 || len(data) == 0 {
-		return -1
-	}
-	at := int(uintptr(unsafe.Pointer(&b[0])) - uintptr(unsafe.Pointer(&data[0])))
-	if at < 0 || at > len(data)-len(b) {
-		return -1
-	}
-	return at
 }
 
 const (

@@ -213,19 +213,19 @@ func (r *Reader) plainSystem(f *parse.Frame, step int) (int, bool, error) {
 			kind = valueDouble
 		}
 		slot := w.attrSlots[a.key]
-		r.forms.note(slot, ParentSystem, constant(winevent.SystemAttrKeys[a.key]), 0, 0, kind, a.from, a.to)
+		r.forms.note(slot, ParentSystem, scan.Bytes(winevent.SystemAttrKeys[a.key]), 0, 0, kind, a.from, a.to)
 		if slot >= 0 {
 			f.Fill(slot, data[a.from:a.to], 0)
-		} else if err := r.store(f, slot, ParentSystem, constant(winevent.SystemAttrKeys[a.key]), parse.BytesValue(data[a.from:a.to])); err != nil {
+		} else if err := r.store(f, slot, ParentSystem, scan.Bytes(winevent.SystemAttrKeys[a.key]), parse.BytesValue(data[a.from:a.to])); err != nil {
 			return step, false, err
 		}
 	}
 	if from >= 0 {
 		slot := w.elementSlots[s.text]
-		r.forms.note(slot, ParentSystem, constant(winevent.SystemKeys[s.text]), 0, 0, valueText, from, to)
+		r.forms.note(slot, ParentSystem, scan.Bytes(winevent.SystemKeys[s.text]), 0, 0, valueText, from, to)
 		if slot >= 0 {
 			f.Fill(slot, data[from:to], 0)
-		} else if err := r.store(f, slot, ParentSystem, constant(winevent.SystemKeys[s.text]), parse.BytesValue(data[from:to])); err != nil {
+		} else if err := r.store(f, slot, ParentSystem, scan.Bytes(winevent.SystemKeys[s.text]), parse.BytesValue(data[from:to])); err != nil {
 			return step, false, err
 		}
 	}

@@ -5,7 +5,6 @@ import (
 	"hash/maphash"
 	"slices"
 	"strings"
-	"unsafe"
 
 	"github.com/penstock-dev/penstock/errcat"
 	"github.com/penstock-dev/penstock/internal/arena"
@@ -325,7 +324,7 @@ func (r *Reader) put(f *parse.Frame, l *level, slot int, mark string, name []byt
 	if !f.KeepRest {
 		return nil
 	}
-	key := name
+	var key []byte
 	if mark != "@" || l.below > 0 || l.node == 0 {
 		// The names of the open elements below the node; all but one case need a copy.
 		depth := len(r.levels) - 1 // of l
@@ -454,6 +453,3 @@ func appendList(text []byte, vs []repeat) []byte {
 	}
 	return append(text, ']')
 }
-
-// constant is the text of a constant as bytes that nobody changes.
-func constant(s string) []byte { return unsafe.Slice(unsafe.StringData(s), len(s)) }

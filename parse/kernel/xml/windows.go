@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/penstock-dev/penstock/errcat"
+	"github.com/penstock-dev/penstock/internal/scan"
 	"github.com/penstock-dev/penstock/internal/winevent"
 	"github.com/penstock-dev/penstock/parse"
 )
@@ -307,7 +308,7 @@ func (r *Reader) system(f *parse.Frame) error {
 			continue
 		}
 		if i := w.elements.Slot(name); i >= 0 {
-			err = r.keep(f, w.elementSlots[i], ParentSystem, constant(winevent.SystemKeys[i]), v)
+			err = r.keep(f, w.elementSlots[i], ParentSystem, scan.Bytes(winevent.SystemKeys[i]), v)
 		} else if len(v.Bytes()) > 0 {
 			err = r.keep(f, w.keys[ParentSystem].Slot(name), ParentSystem, name, v)
 		}
@@ -330,7 +331,7 @@ func (r *Reader) systemAttr(f *parse.Frame, element []byte, i int) error {
 		value = Unescape(value, f.Text)
 	}
 	if n := w.attrs.Slot(full); n >= 0 {
-		return r.keep(f, w.attrSlots[n], ParentSystem, constant(winevent.SystemAttrKeys[n]), parse.BytesValue(value))
+		return r.keep(f, w.attrSlots[n], ParentSystem, scan.Bytes(winevent.SystemAttrKeys[n]), parse.BytesValue(value))
 	}
 	slot := w.keys[ParentSystem].Slot(full)
 	if slot < 0 && !f.KeepRest {
@@ -347,7 +348,7 @@ func (r *Reader) eventData(f *parse.Frame) error {
 		if escaped {
 			name = Unescape(name, f.Text)
 		}
-		if err := r.keep(f, keys.Slot(constant("xml_name")), ParentEventData, constant("xml_name"), parse.BytesValue(name)); err != nil {
+		if err := r.keep(f, keys.Slot(scan.Bytes("xml_name")), ParentEventData, scan.Bytes("xml_name"), parse.BytesValue(name)); err != nil {
 			return err
 		}
 	}
@@ -402,7 +403,7 @@ const manyParams = "param1 param2 param3 param4 param5 param6 param7 param8 para
 // paramName is the native key of the n-th child of EventData if it has no name.
 func paramName(f *parse.Frame, n int) []byte {
 	if n <= 16 {
-		return constant(strings.TrimRight(manyParams[(n-1)*7:n*7], " "))
+		return scan.Bytes(strings.TrimRight(manyParams[(n-1)*7:n*7], " "))
 	}
 	return f.Text.Keep(strconv.AppendInt(append(f.Text.Scratch(16), "param"...), int64(n), 10))
 }
@@ -418,7 +419,7 @@ func (r *Reader) userData(f *parse.Frame) error {
 		if more, err := r.within(depth); !more {
 			return err
 		}
-		if err := r.keep(f, w.xmlNameSlot, ParentUserData, constant("xml_name"), parse.BytesValue(d.Name())); err != nil {
+		if err := r.keep(f, w.xmlNameSlot, ParentUserData, scan.Bytes("xml_name"), parse.BytesValue(d.Name())); err != nil {
 			return err
 		}
 		if _, err := r.leaves(f, ParentUserData, depth+1); err != nil {
@@ -562,7 +563,7 @@ func (r *Reader) renderingInfo(f *parse.Frame) error {
 		switch {
 		case len(v.Bytes()) == 0:
 		case i >= 0:
-			err = r.keep(f, w.renderingSlots[i], parent, constant(winevent.RenderingKeys[i]), v)
+			err = r.keep(f, w.renderingSlots[i], parent, scan.Bytes(winevent.RenderingKeys[i]), v)
 		default:
 			err = r.keepNamed(f, ParentRendering, name, v)
 		}
@@ -607,5 +608,5 @@ func (r *Reader) renderedKeywords(f *parse.Frame) error {
 	}
 	text := append(f.Text.Scratch(64), '[')
 	v := parse.RawValue(parse.KindArray, f.Text.Keep(appendList(text, r.again)))
-	return r.keep(f, w.keywordsSlot, ParentRendering, constant("keywords"), v)
+	return r.keep(f, w.keywordsSlot, ParentRendering, scan.Bytes("keywords"), v)
 }

@@ -41,7 +41,6 @@ type found struct {
 	// of csv
 	separator byte
 	columns   []string
-	constant  map[int][]string
 	named     bool // the columns have names of their own
 	headline  string
 }
