@@ -15,6 +15,7 @@ import (
 // A pack that is asked for ECS fields alone reads less of a message. What it writes is what
 // is left of the whole event without the vendor's fields, and it refuses the same messages.
 func TestECSOnly(t *testing.T) {
+	alone(t)
 	set := packs(t)
 	encoder := normalize.NewEncoder(normalize.EncoderOptions{ECSOnly: true})
 	for _, name := range set.Names() {

@@ -2,5 +2,5 @@
 
 package vendors_test
 
-// raceEnabled: what one goroutine does alone is left to the tests without the race detector.
+// raceEnabled: the test binary has the race detector.
 const raceEnabled = false

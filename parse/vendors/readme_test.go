@@ -13,6 +13,7 @@ import (
 
 // README.md is the table of products, made from the packs.
 func TestProductTable(t *testing.T) {
+	alone(t)
 	set := packs(t)
 	var list []*pack.Pack
 	for _, name := range set.Names() {

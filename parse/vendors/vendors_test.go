@@ -53,8 +53,17 @@ func packs(t testing.TB) *pack.Set {
 	return set
 }
 
+// alone skips what one goroutine does by itself where a short run is for the race detector: TestConcurrent gives that
+// the same records.
+func alone(t testing.TB) {
+	if raceEnabled && testing.Short() {
+		t.Skip("one goroutine does it all")
+	}
+}
+
 // Every built-in pack passes the suite. One pack alone: go test -run 'TestPacks/cisco.asa'.
 func TestPacks(t *testing.T) {
+	alone(t)
 	set := packs(t)
 	for _, name := range set.Names() {
 		t.Run(name, func(t *testing.T) {
@@ -71,9 +80,6 @@ func TestPacks(t *testing.T) {
 					o.Skip = []string{"golden"} // TestComplete tells
 				}
 			}
-			if raceEnabled && testing.Short() {
-				o.Skip = append(o.Skip, "truncation", "explain")
-			}
 			parsetest.Pack(t, p, name, o)
 		})
 	}
@@ -81,6 +87,7 @@ func TestPacks(t *testing.T) {
 
 // Any bytes, through whichever pack takes them for its own, give an answer.
 func FuzzAuto(f *testing.F) {
+	alone(f)
 	set := packs(f)
 	auto, err := set.Auto(pack.Options{Now: func() time.Time { return parsetest.Now }})
 	if err != nil {
@@ -141,6 +148,7 @@ func missing(p *pack.Pack) []string {
 // Every pack has its papers, its samples and its golden lines. While more than a quarter
 // of the packs lack something, that is only logged.
 func TestComplete(t *testing.T) {
+	alone(t)
 	set := packs(t)
 	lacking := map[string][]string{}
 	for _, name := range set.Names() {
