@@ -30,7 +30,7 @@ func (r *rounds) archive(ctx context.Context, t *followed, now time.Time, change
 			if (!t.linked || t.missing) && now.Sub(t.grown) >= f.opts.Rest && t.age.safe.Load() == t.print.Offset {
 				r.leave(t, now)
 			} else if r.crowded() {
-				r.shut(t)
+				r.f.closeFile(t)
 			}
 		}
 		return false, nil
@@ -177,10 +177,10 @@ func (u *unpacked) ReadAt(p []byte, at int64) (int, error) {
 		}
 	}
 	for end := at + int64(len(p)); u.at < end; {
-		var room [32 << 10]byte
+		var room [unpackedKept]byte
 		n, err := u.r.Read(room[:min(int64(len(room)), end-u.at)])
 		u.last = append(u.last, room[:n]...)
-		if over := len(u.last) - len(room); over > 0 {
+		if over := len(u.last) - unpackedKept; over > 0 {
 			u.last = append(u.last[:0], u.last[over:]...)
 		}
 		u.at += int64(n)
@@ -188,15 +188,22 @@ func (u *unpacked) ReadAt(p []byte, at int64) (int, error) {
 			if err != io.EOF && !errors.Is(err, io.ErrUnexpectedEOF) {
 				u.err = err
 			}
-			return 0, io.ErrUnexpectedEOF
+			break
 		}
 	}
-	from := int64(len(u.last)) - (u.at - at)
-	if from < 0 {
-		return 0, io.ErrUnexpectedEOF
+	n := 0
+	if from := int64(len(u.last)) - (u.at - at); from >= 0 && at <= u.at {
+		n = copy(p, u.last[from:])
 	}
-	return copy(p, u.last[from:]), nil
+	if n < len(p) {
+		return n, io.ErrUnexpectedEOF
+	}
+	return n, nil
 }
+
+// unpackedKept is how much of what was read last can be read again without beginning anew. It is
+// more than two heads and tails.
+const unpackedKept = 32 << 10
 
 func (u *unpacked) restart() error {
 	u.close()

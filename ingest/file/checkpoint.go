@@ -29,7 +29,7 @@ func (f *Follower) load(store *store) (first bool, err error) {
 		if err != nil {
 			return false, errcat.Newf(errcat.SchemaViolation, errcat.StageCollect, "file: the checkpoint %s: %w", store.path, err)
 		}
-		f.former.list = append(f.former.list, r)
+		f.former.put(&r)
 	}
 	return false, nil
 }
@@ -83,25 +83,30 @@ func (r *rounds) save(now time.Time, atOnce, durable bool) error {
 	}
 	r.window.look()
 	b := append(r.state[:0], stateHeader...)
-	for _, t := range r.list() {
+	began := time.Now()
+	for _, t := range r.f.order {
+		if t.gone {
+			continue
+		}
 		p, ok := r.safePrint(t)
 		if !ok {
 			continue
 		}
-		e := remembered{ID: t.id, Path: t.path, Print: p, Seen: t.seen}
+		// By the hour, so that nothing is written while nothing grows.
+		e := remembered{ID: t.id, Path: t.path, Print: p, Seen: t.seen.Truncate(time.Hour)}
 		b = e.appendTo(b)
 	}
-	for i := range r.f.former.list {
-		b = r.f.former.list[i].appendTo(b)
+	for e := range r.f.former.all() {
+		b = e.appendTo(b)
 	}
 	r.saved, r.state = now, b
+	r.pauseFor(time.Since(began))
 	sum := markOf(b)
 	sync := durable || now.Sub(r.synced) >= syncEvery || now.Before(r.synced)
 	if sum == r.written && (!sync || !r.noted) {
 		r.window.covered()
 		return nil
 	}
-	began := time.Now()
 	if err := r.store.write(b, sync); err != nil {
 		return err
 	}
@@ -109,12 +114,16 @@ func (r *rounds) save(now time.Time, atOnce, durable bool) error {
 	r.written, r.noted = sum, !sync
 	if sync {
 		r.synced = now
-	}
-	if !sync {
-		// Writing takes a twentieth of the time at most, however many files there are.
-		r.pause = max(r.f.opts.CheckpointEvery, 20*time.Since(began))
+	} else {
+		r.pauseFor(time.Since(began))
 	}
 	return nil
+}
+
+// pauseFor sets when the checkpoint is made again: making and writing it takes a twentieth of the
+// time at most, however many files there are. That of an fsync does not count.
+func (r *rounds) pauseFor(took time.Duration) {
+	r.pause = max(r.f.opts.CheckpointEvery, 20*took)
 }
 
 // safePrint is the print of a file at its last safe position.
@@ -131,11 +140,11 @@ func (r *rounds) safePrint(t *followed) (print, bool) {
 		// Positions within compressed text cannot be looked at again: it is read anew.
 		return print{}, false
 	case t.file != nil:
-		p, err := printAt(t.file, safe)
+		p, _, err := printAt(t.file, safe)
 		if err != nil {
 			break
 		}
-		if ok, err := t.print.matches(t.file); !ok || err != nil {
+		if _, ok, err := t.print.matches(t.file); !ok || err != nil {
 			break // truncated meanwhile, or not to be read: the last one that was good
 		}
 		t.safe = p

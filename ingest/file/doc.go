@@ -56,7 +56,7 @@
 //	Unfinished  1 min that a last line without end waits for its rest
 //	CopyGrace   3 s that what may be a copy is held back
 //	MaxUncommitted  none: messages that a kill may make come twice
-//	memory      of files that are gone: 131,072 entries, for 48 hours
+//	memory      of files that are gone: 32,768 that were deleted, and all that may come back, for 48 hours
 //
 // # Concurrency
 //

@@ -4,7 +4,7 @@ package file
 type Handle = handle
 
 // OpenWith makes a Follower open files by another function.
-func OpenWith(f *Follower, open func(path string) (Handle, error)) { f.openFile = open }
+func OpenWith(f *Follower, open func(root, path string) (Handle, error)) { f.openFile = open }
 
-// Opened is os.Open as such a function.
-func Opened(path string) (Handle, error) { return openFile(path) }
+// OpenBelow is how a Follower opens files otherwise.
+func OpenBelow(root, path string) (Handle, error) { return openBelow(root, path) }

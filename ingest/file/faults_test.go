@@ -306,11 +306,11 @@ func TestF32NetworkFileSystem(t *testing.T) {
 	var reads atomic.Int64
 	f := &following{t: t, got: map[string]int{}, ended: make(chan error, 1)}
 	f.prepare = func(src *file.Follower) {
-		file.OpenWith(src, func(path string) (file.Handle, error) {
+		file.OpenWith(src, func(root, path string) (file.Handle, error) {
 			if fault.Load() == stale {
 				return nil, &fs.PathError{Op: "open", Path: path, Err: syscall.ESTALE}
 			}
-			h, err := file.Opened(path)
+			h, err := file.OpenBelow(root, path)
 			if err != nil {
 				return nil, err
 			}

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"os"
 	"path/filepath"
 	"sync"
 	"sync/atomic"
@@ -91,16 +90,18 @@ type Follower struct {
 	patterns []pattern
 	exclude  []pattern
 	log      *slog.Logger
-	openFile func(path string) (handle, error) // os.Open; another one in tests
+	openFile func(root, path string) (handle, error) // openBelow; another one in tests
 
 	bytes atomic.Int64 // read
 	pace  pace
 
 	mu       sync.Mutex // guards what follows; not held while something is read or sent
 	files    map[fileID]*followed
-	order    []*followed          // files, in the order in which they were found
+	order    []*followed          // files, in the order in which they were found, and some that are gone; only Run changes it
+	open     []*followed          // those of order and arrived that are open
 	former   *memory              // of files that are gone; used by Run only
 	arrived  []*followed          // found by the scan, not yet in files
+	coming   map[fileID]bool      // arrived
 	scans    int                  // finished
 	vanished map[fileID]candidate // found, and gone when they were to be opened
 	refused  map[string]bool
@@ -172,8 +173,8 @@ func Follow(opts FollowOptions) (*Follower, error) {
 		opts.Now = time.Now
 	}
 	f := &Follower{
-		opts: opts, log: opts.Logger, openFile: openFile,
-		files: map[fileID]*followed{}, former: &memory{}, vanished: map[fileID]candidate{}, refused: map[string]bool{}, left: map[fileID]bool{},
+		opts: opts, log: opts.Logger, openFile: openBelow,
+		files: map[fileID]*followed{}, former: newMemory(), coming: map[fileID]bool{}, vanished: map[fileID]candidate{}, refused: map[string]bool{}, left: map[fileID]bool{},
 	}
 	if f.log == nil {
 		f.log = slog.New(slog.DiscardHandler)
@@ -194,14 +195,6 @@ func Follow(opts FollowOptions) (*Follower, error) {
 	return f, nil
 }
 
-func openFile(path string) (handle, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err // not a handle that holds nil
-	}
-	return f, nil
-}
-
 // Name is the name from the options.
 func (f *Follower) Name() string { return f.opts.Name }
 
@@ -210,9 +203,11 @@ func (f *Follower) Stats() FollowStats {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	s := f.stats
-	s.Files, s.Open = len(f.files)+len(f.arrived), f.open()
+	s.Files, s.Open = len(f.files)+len(f.arrived), len(f.open)
 	for _, t := range f.order {
-		s.Behind += t.behind.Load()
+		if !t.gone {
+			s.Behind += t.behind.Load()
+		}
 	}
 	return s
 }
@@ -263,8 +258,8 @@ func (f *Follower) scanner(ctx context.Context, out *ingest.Emit) {
 func (f *Follower) closeAll() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	for _, t := range append(f.order, f.arrived...) {
-		t.close()
+	for len(f.open) > 0 {
+		f.close(f.open[len(f.open)-1])
 	}
 }
 

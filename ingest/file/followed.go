@@ -10,6 +10,16 @@ import (
 	"github.com/penstock-dev/penstock/parse"
 )
 
+// state is what is seen of a file without opening it.
+type state struct {
+	size    int64
+	changed time.Time
+}
+
+func stateOf(info fs.FileInfo) state { return state{info.Size(), info.ModTime()} }
+
+func (s state) same(o state) bool { return s.size == o.size && s.changed.Equal(o.changed) }
+
 // handle is an open file.
 type handle interface {
 	io.ReadSeekCloser
@@ -20,12 +30,18 @@ type handle interface {
 // followed is one file. Only the goroutine of Run uses it, except for what the scan needs,
 // which Follower.mu guards.
 type followed struct {
-	name   string    // by which the scan found it last
-	seenAt time.Time // when that was
-	seenIn int       // which scan that was
+	name   string      // by which the scan found it last
+	below  string      // the root of the pattern that found it
+	seenAt time.Time   // when that was
+	seenIn int         // which scan that was
+	saw    state       // what it looked like then
+	woken  atomic.Bool // that is not what it looked like before
+	place  int         // in Follower.open, while it is open
+	gone   bool        // it is not followed any more
 
 	id      fileID // guarded too where it changes, as is file
 	path    string // name, as of the last turn
+	root    string // below, as of the last turn
 	file    handle // nil while closed
 	decode  func(io.Reader) (io.ReadCloser, error)
 	reader  io.ReadCloser // of a compressed file at work
@@ -36,7 +52,7 @@ type followed struct {
 	read    int64         // up to here, what is held of an unfinished message included
 	print   print         // where the last complete message ends
 	safe    print         // up to where everything has reached its end
-	begins  []byte        // the first bytes, to compare quickly
+	begins  []byte        // while it is open: the first bytes, of which print.Head is the hash
 	origin  *parse.Origin
 	copier  *ingest.Copier
 	age     *generation
@@ -45,13 +61,16 @@ type followed struct {
 	next    time.Time // when it is looked at again
 	wait    time.Duration
 	seen    time.Time // seenAt, as of the last turn
+	last    state     // saw, as of the last turn
 	unseen  int       // scans that ended since, and did not find it
 	missing bool      // the last scans did not find it
 	behind  atomic.Int64
 	linked  bool      // some name leads to it
 	held    time.Time // since when it may be a copy of another one
 	unsure  bool      // it could not be read when it was looked for among the known ones
+	fromEnd int64     // what is complete up to here is passed over
 	decided bool
+	resting bool // it is in rounds.resting
 	done    bool // a compressed file that was read
 }
 
@@ -101,23 +120,10 @@ func (t *followed) moved(src io.ReaderAt) error {
 	if at == t.print.Offset && at > 0 {
 		return nil
 	}
-	p, err := printAt(src, at)
+	p, head, err := printAt(src, at)
 	if err != nil {
 		return err
 	}
-	t.print = p
+	t.print, t.begins = p, head
 	return nil
-}
-
-// beginSize is how many first bytes are kept.
-const beginSize = 32
-
-// beginning returns the first bytes of the file, as far as they are there.
-func (t *followed) beginning() []byte {
-	if len(t.begins) < beginSize && t.file != nil {
-		b := make([]byte, beginSize)
-		n, _ := t.file.ReadAt(b, 0)
-		t.begins = b[:n]
-	}
-	return t.begins
 }

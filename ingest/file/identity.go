@@ -39,37 +39,56 @@ type print struct {
 	Offset     int64
 }
 
-// printAt makes the print of a file at an offset.
-func printAt(r io.ReaderAt, offset int64) (print, error) {
-	head, err := readAt(r, 0, int(min(offset, headSize)))
+// printAt makes the print of a file at an offset, and returns what Head was made of.
+func printAt(r io.ReaderAt, offset int64) (p print, head []byte, err error) {
+	head, err = readAt(r, 0, int(min(offset, headSize)))
 	if err != nil {
-		return print{}, err
+		return print{}, nil, err
 	}
 	n := min(offset, tailSize)
 	tail, err := readAt(r, offset-n, int(n))
 	if err != nil {
-		return print{}, err
+		return print{}, nil, err
 	}
-	return print{markOf(head), markOf(tail), offset}, nil
+	return print{markOf(head), markOf(tail), offset}, head, nil
 }
 
-// matches reports whether the file still holds what it held. An error is one of reading:
-// then nobody knows.
-func (p print) matches(r io.ReaderAt) (bool, error) {
-	head, err := readAt(r, 0, p.Head.Length)
-	if err == nil {
-		var tail []byte
-		if !p.Head.is(head) {
-			return false, nil
-		}
-		if tail, err = readAt(r, p.Offset-int64(p.Tail.Length), p.Tail.Length); err == nil {
-			return p.Tail.is(tail), nil
-		}
+// matches reports whether the file still holds what it held, and returns how it begins where
+// it does. An error is one of reading: then nobody knows.
+func (p print) matches(r io.ReaderAt) (head []byte, ok bool, err error) {
+	head, err = readAt(r, 0, p.Head.Length)
+	switch {
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return nil, false, nil // it is shorter
+	case err != nil:
+		return nil, false, err
+	case !p.Head.is(head):
+		return nil, false, nil
 	}
-	if errors.Is(err, io.ErrUnexpectedEOF) {
-		return false, nil // it is shorter
+	ok, err = p.continues(r)
+	return head, ok, err
+}
+
+// continues is matches for a file that is known to begin as it did.
+func (p print) continues(r io.ReaderAt) (bool, error) {
+	tail, err := readAt(r, p.Offset-int64(p.Tail.Length), p.Tail.Length)
+	switch {
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return false, nil
+	case err != nil:
+		return false, err
 	}
-	return false, err
+	return p.Tail.is(tail), nil
+}
+
+// headAt reads how a file begins: headSize bytes, or all where there are less.
+func headAt(r io.ReaderAt) ([]byte, error) {
+	b := make([]byte, headSize)
+	n, err := r.ReadAt(b, 0)
+	if n == headSize || err == io.EOF || errors.Is(err, io.ErrUnexpectedEOF) {
+		err = nil
+	}
+	return b[:n], err
 }
 
 // readAt reads n bytes, all of them or none.

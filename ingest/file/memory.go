@@ -1,17 +1,28 @@
 package file
 
 import (
+	"cmp"
+	"crypto/sha256"
 	"io"
+	"iter"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 )
 
 // memory holds what is known of files that are gone or not found yet, so that neither they
-// nor a copy of one is read again.
+// nor a copy of one is read again. What a look-up costs does not depend on how much it holds.
 type memory struct {
-	list    []remembered
-	deleted int // entries that were added as Deleted since they were counted
+	list    []*remembered // in the order in which they were put, and some that are dropped
+	dropped int           // of list
+	deleted int           // of list, those that are Deleted and not dropped
+
+	byID   map[fileID][]*remembered // those that are not Deleted
+	byHead map[mark][]*remembered
+	heads  [headSize + 1]int // how many there are of each length of a head
+
+	forgot time.Time // when forget looked last
 }
 
 // remembered is a file that was read and is not followed now.
@@ -25,6 +36,8 @@ type remembered struct {
 	// Copied: what it held may stand in another file now, since it was truncated or is
 	// gone.
 	Copied bool
+
+	dropped bool
 }
 
 // maxDeleted and forgetAfter bound the memory: of deleted files the oldest are forgotten
@@ -34,34 +47,94 @@ const (
 	forgetAfter = 48 * time.Hour
 )
 
+func newMemory() *memory {
+	return &memory{byID: map[fileID][]*remembered{}, byHead: map[mark][]*remembered{}}
+}
+
+// all goes through the entries, the oldest first.
+func (m *memory) all() iter.Seq[*remembered] {
+	return func(yield func(*remembered) bool) {
+		for _, e := range m.list {
+			if !e.dropped && !yield(e) {
+				return
+			}
+		}
+	}
+}
+
 // add remembers a file, if something of it was read.
 func (m *memory) add(r remembered) {
 	if r.Print.Offset == 0 {
 		return
 	}
-	m.list = append(m.list, r)
-	if r.Deleted {
-		m.deleted++
-	}
+	m.put(&r)
 	if m.deleted <= maxDeleted {
 		return
 	}
-	m.deleted = 0
-	for i := range m.list { // counted anew: entries also leave, and become deleted, otherwise
-		if m.list[i].Deleted {
-			m.deleted++
-		}
-	}
-	over, keep := m.deleted-maxDeleted/2, m.list[:0]
-	for _, e := range m.list {
-		if e.Deleted && over > 0 {
-			over--
-			m.deleted--
+	for e := range m.all() {
+		if !e.Deleted {
 			continue
 		}
-		keep = append(keep, e)
+		if m.drop(e); m.deleted <= maxDeleted/2 {
+			break
+		}
 	}
-	m.list = keep
+	m.compact()
+}
+
+// put takes an entry as it is.
+func (m *memory) put(e *remembered) {
+	m.list = append(m.list, e)
+	m.byHead[e.Print.Head] = append(m.byHead[e.Print.Head], e)
+	m.heads[e.Print.Head.Length]++
+	if e.Deleted {
+		m.deleted++
+	} else {
+		m.byID[e.ID] = append(m.byID[e.ID], e)
+	}
+}
+
+// replaced marks an entry whose file holds something else now.
+func (m *memory) replaced(e *remembered) {
+	m.byID[e.ID] = without(m.byID, e.ID, e)
+	e.Copied, e.Deleted = true, true
+	m.deleted++
+}
+
+// drop forgets an entry. It stays in list until compact.
+func (m *memory) drop(e *remembered) {
+	if e.Deleted {
+		m.deleted--
+	} else {
+		without(m.byID, e.ID, e)
+	}
+	without(m.byHead, e.Print.Head, e)
+	m.heads[e.Print.Head.Length]--
+	e.dropped = true
+	m.dropped++
+}
+
+// without takes an entry out of the list of a key, and the key out of the map with the last one.
+func without[K comparable](of map[K][]*remembered, key K, e *remembered) []*remembered {
+	list := of[key]
+	if i := slices.Index(list, e); i >= 0 {
+		list = slices.Delete(list, i, i+1)
+	}
+	if len(list) == 0 {
+		delete(of, key)
+		return nil
+	}
+	of[key] = list
+	return list
+}
+
+// compact takes out of list what is dropped, once that is most of it.
+func (m *memory) compact() {
+	if m.dropped <= len(m.list)/2 {
+		return
+	}
+	m.list = slices.DeleteFunc(m.list, func(e *remembered) bool { return e.dropped })
+	m.dropped = 0
 }
 
 // same finds the file itself, by its identity and by what it holds, and forgets it. One
@@ -69,20 +142,18 @@ func (m *memory) add(r remembered) {
 //
 // An error says that the file could not be read, so that nothing is known.
 func (m *memory) same(id fileID, r io.ReaderAt) (print, bool, error) {
-	for i := len(m.list) - 1; i >= 0; i-- {
-		e := &m.list[i]
-		if e.ID != id || e.Deleted {
-			continue
-		}
-		p := e.Print
-		switch ok, err := p.matches(r); {
+	known := m.byID[id]
+	for i := len(known) - 1; i >= 0; i-- {
+		e := known[i]
+		switch _, ok, err := e.Print.matches(r); {
 		case err != nil:
 			return print{}, false, err
 		case ok:
-			m.list = append(m.list[:i], m.list[i+1:]...)
-			return p, true, nil
+			m.drop(e)
+			m.compact()
+			return e.Print, true, nil
 		}
-		e.Copied, e.Deleted = true, true
+		m.replaced(e)
 	}
 	return print{}, false, nil
 }
@@ -91,43 +162,71 @@ func (m *memory) same(id fileID, r io.ReaderAt) (print, bool, error) {
 // that was read farthest counts. A compressed copy may be made of any file, a plain one
 // only of one that was truncated or is gone.
 func (m *memory) copyOf(path string, r io.ReaderAt, compressed bool) (print, bool, error) {
-	best := -1
-	for i := range m.list {
-		e := &m.list[i]
-		if !e.Copied && !compressed || !isCopyName(e.Path, path) || best >= 0 && e.Print.Offset <= m.list[best].Print.Offset {
-			continue
-		}
-		switch ok, err := e.Print.matches(r); {
-		case err != nil:
-			return print{}, false, err
-		case ok:
-			best = i
-		}
-	}
-	if best < 0 {
+	if len(m.byHead) == 0 {
 		return print{}, false, nil
 	}
-	p := m.list[best].Print
-	m.list = append(m.list[:best], m.list[best+1:]...)
-	return p, true, nil
+	head, err := headAt(r)
+	if err != nil {
+		return print{}, false, err
+	}
+	var might []*remembered
+	sum, at := sha256.New(), 0
+	var room [sha256.Size]byte
+	for n := range len(head) + 1 {
+		if m.heads[n] == 0 {
+			continue
+		}
+		sum.Write(head[at:n])
+		at = n
+		key := mark{Length: n}
+		copy(key.Sum[:], sum.Sum(room[:0]))
+		for _, e := range m.byHead[key] {
+			if (e.Copied || compressed) && isCopyName(e.Path, path) {
+				might = append(might, e)
+			}
+		}
+	}
+	// In ascending order, in which a compressed file is read once.
+	slices.SortStableFunc(might, func(a, b *remembered) int { return cmp.Compare(a.Print.Offset, b.Print.Offset) })
+	var best *remembered
+	for _, e := range might {
+		switch ok, err := e.Print.continues(r); {
+		case err != nil:
+			return print{}, false, err
+		case ok && (best == nil || e.Print.Offset > best.Print.Offset):
+			best = e
+		}
+	}
+	if best == nil {
+		return print{}, false, nil
+	}
+	m.drop(best)
+	m.compact()
+	return best.Print, true, nil
 }
 
 // settle is called when everything that is there has been found: what was not is gone.
 func (m *memory) settle() {
-	for i := range m.list {
-		m.list[i].Copied = true
+	for e := range m.all() {
+		e.Copied = true
 	}
 }
 
+// forgetEvery is how often it is looked for what is too old.
+const forgetEvery = time.Minute
+
 // forget drops what is too old.
 func (m *memory) forget(now time.Time) {
-	keep := m.list[:0]
-	for _, r := range m.list {
-		if now.Sub(r.Seen) < forgetAfter {
-			keep = append(keep, r)
+	if since := now.Sub(m.forgot); since >= 0 && since < forgetEvery {
+		return
+	}
+	m.forgot = now
+	for e := range m.all() {
+		if now.Sub(e.Seen) >= forgetAfter {
+			m.drop(e)
 		}
 	}
-	m.list = keep
+	m.compact()
 }
 
 // isCopyName reports whether path may name a copy of the file that was called original:

@@ -72,6 +72,9 @@ func matchElements(pat, path []string) bool {
 
 // excludes reports whether a pattern of Exclude fits the path or its last element.
 func excludes(list []pattern, path string) bool {
+	if len(list) == 0 {
+		return false
+	}
 	elems := strings.Split(filepath.ToSlash(path), "/")
 	for _, p := range list {
 		if len(p.rest) == 1 && matchElements(p.rest, elems[len(elems)-1:]) || matchElements(p.rest, elems) {
@@ -142,23 +145,16 @@ var (
 	errNoFile  = errors.New("not a regular file")
 )
 
-// inspect returns what a path leads to. Links must stay within the root of the pattern.
+// inspect returns what a path leads to. Links must stay within the root of the pattern: here a
+// path is refused before it is opened, and by openBelow should it have changed since.
 func (p pattern) inspect(path string) (fs.FileInfo, error) {
 	info, err := os.Lstat(path)
 	if err != nil {
 		return nil, err
 	}
 	if info.Mode()&fs.ModeSymlink != 0 {
-		to, err := filepath.EvalSymlinks(path)
-		if err != nil {
-			return nil, err // a loop, or a link to nothing
-		}
-		root, err := filepath.EvalSymlinks(p.root)
-		if err != nil {
-			return nil, err
-		}
-		if rel, err := filepath.Rel(root, to); err != nil || rel == ".." || strings.HasPrefix(rel, ".."+string(filepath.Separator)) {
-			return nil, errOutside
+		if _, err := resolve(p.root, path); err != nil {
+			return nil, err // a loop, or a link to nothing or to the outside
 		}
 		if info, err = os.Stat(path); err != nil {
 			return nil, err

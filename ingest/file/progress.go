@@ -160,6 +160,9 @@ func (f *Follower) Progress() Progress {
 	f.mu.Lock()
 	for _, list := range [...][]*followed{f.order, f.arrived} {
 		for _, t := range list {
+			if t.gone {
+				continue
+			}
 			p.AllFiles++
 			behind := t.behind.Load()
 			if p.AllBytes += behind; behind == 0 {

@@ -2,6 +2,7 @@ package file
 
 import (
 	"bytes"
+	"container/list"
 	"context"
 	"errors"
 	"io"
@@ -26,6 +27,10 @@ type rounds struct {
 	pause   time.Duration // until the next time
 	state   []byte
 	written mark // of what is in the checkpoint
+	// resting are open files that were read to their end, the one that has rested longest first:
+	// they make room for others. Some of them may have grown or be closed meanwhile.
+	resting list.List
+	left    int // of Follower.order, those that are gone
 }
 
 // turnSize is how much of one file is read before the next has its turn.
@@ -40,8 +45,11 @@ func (r *rounds) run(ctx context.Context) error {
 		r.adopt(now)
 		busy := false
 		soonest := now.Add(f.opts.Poll)
-		for _, t := range r.list() {
-			if t.next.After(now) {
+		for _, t := range f.order {
+			if t.gone {
+				continue
+			}
+			if t.next.After(now) && !(t.woken.Load() && t.file == nil) {
 				if t.next.Before(soonest) {
 					soonest = t.next
 				}
@@ -65,30 +73,30 @@ func (r *rounds) run(ctx context.Context) error {
 		if busy {
 			continue
 		}
+		// Not for each file by itself: to look through all of them has its price.
 		select {
 		case <-ctx.Done():
-		case <-time.After(max(soonest.Sub(now), time.Millisecond)):
+		case <-time.After(max(soonest.Sub(now), f.opts.Poll/10, time.Millisecond)):
 		}
 	}
 	return nil
-}
-
-// list is the files in the order in which they have their turns.
-func (r *rounds) list() []*followed {
-	r.f.mu.Lock()
-	defer r.f.mu.Unlock()
-	return slices.Clone(r.f.order)
 }
 
 // adopt takes in what the scan found.
 func (r *rounds) adopt(now time.Time) {
 	f := r.f
 	f.mu.Lock()
+	if r.left > 0 {
+		f.order = slices.DeleteFunc(f.order, func(t *followed) bool { return t.gone })
+		r.left = 0
+	}
 	arrived, scans := f.arrived, f.scans
 	f.arrived = nil
+	clear(f.coming)
 	for _, t := range arrived {
 		if f.files[t.id] != nil {
-			t.close()
+			f.close(t)
+			t.gone = true
 			continue
 		}
 		f.files[t.id] = t
@@ -98,15 +106,23 @@ func (r *rounds) adopt(now time.Time) {
 	// First those that are known, so that it is clear which of them hold something else
 	// now when copies are looked for.
 	for _, t := range arrived {
+		if t.gone {
+			continue
+		}
 		if t.file == nil {
 			r.reopen(t, now)
 		}
-		if t.file == nil || t.decode != nil {
+		switch {
+		case t.gone || t.decode != nil:
+			continue
+		case t.file == nil: // for want of room
+			t.unsure = true
 			continue
 		}
 		p, ok, err := f.former.same(t.id, t.file)
 		if ok {
 			r.resume(t, p)
+			r.rests(t)
 		}
 		t.unsure = err != nil
 	}
@@ -115,8 +131,8 @@ func (r *rounds) adopt(now time.Time) {
 		f.former.settle()
 		if f.first && f.opts.FromEnd {
 			for _, t := range arrived {
-				if !t.decided && t.decode == nil && t.file != nil {
-					r.fromEnd(t)
+				if !t.decided && t.decode == nil {
+					t.fromEnd = t.size
 				}
 			}
 		}
@@ -130,32 +146,36 @@ func (r *rounds) resume(t *followed, p print) {
 	t.print, t.decided = p, true
 }
 
-// fromEnd begins behind the last line that is complete now.
-func (r *rounds) fromEnd(t *followed) {
-	at := t.size
+// fromEnd begins behind the last line that was complete when the file was found.
+func (r *rounds) fromEnd(t *followed) error {
+	at := min(t.fromEnd, t.size)
 	b, err := readAt(t.file, max(0, at-turnSize), int(min(at, turnSize)))
-	if err == nil {
-		if i := bytes.LastIndexByte(b, '\n'); i >= 0 {
-			at -= int64(len(b) - i - 1)
-		}
-	}
-	p, err := printAt(t.file, at)
 	if err != nil {
-		return // it is read from its beginning
+		return err
+	}
+	if i := bytes.LastIndexByte(b, '\n'); i >= 0 {
+		at -= int64(len(b) - i - 1)
+	}
+	p, _, err := printAt(t.file, at)
+	if err != nil {
+		return err
 	}
 	r.resume(t, p)
+	return nil
 }
 
 // turn reads what one file has. grew says that there may be more at once.
 func (r *rounds) turn(ctx context.Context, t *followed, now time.Time) (grew bool, err error) {
 	f := r.f
 	f.mu.Lock()
-	t.path, t.seen = t.name, t.seenAt
+	t.path, t.root, t.seen, t.last = t.name, t.below, t.seenAt, t.saw
+	t.woken.Store(false)
 	t.unseen = f.scans - t.seenIn // a slow scan has not looked yet
 	f.mu.Unlock()
 	t.missing = t.unseen >= 2 && now.Sub(t.seen) > 2*f.opts.Scan+f.opts.Rest/2
 	done := t.done
 	defer func() {
+		r.rests(t)
 		switch {
 		case t.decode == nil:
 			t.behind.Store(max(t.size-t.read, 0))
@@ -194,12 +214,12 @@ func (r *rounds) turn(ctx context.Context, t *followed, now time.Time) (grew boo
 	}
 	anew := t.size < t.read
 	if !anew && changed && t.print.Offset > 0 {
-		same, err := t.print.matches(t.file)
+		head, same, err := t.print.matches(t.file)
 		if err != nil {
 			t.changed = time.Time{} // to be looked at again
 			return false, err
 		}
-		anew = !same
+		t.begins, anew = head, !same
 	}
 	if anew {
 		r.restart(t)
@@ -245,7 +265,7 @@ func (r *rounds) rest(t *followed, now time.Time) error {
 	t.wait = min(2*t.wait, 8*f.opts.Poll)
 	t.next = now.Add(t.wait)
 	if idle > 4*f.opts.Rest && r.crowded() {
-		r.shut(t)
+		f.closeFile(t)
 	}
 	return nil
 }
@@ -254,13 +274,53 @@ func (r *rounds) rest(t *followed, now time.Time) error {
 func (r *rounds) crowded() bool {
 	r.f.mu.Lock()
 	defer r.f.mu.Unlock()
-	return r.f.open() > r.f.opts.MaxOpen*3/4
+	return len(r.f.open) > r.f.opts.MaxOpen*3/4
 }
 
-func (r *rounds) shut(t *followed) {
-	r.f.mu.Lock()
-	defer r.f.mu.Unlock()
-	t.close()
+// atRest reports whether an open file may be closed without anything being lost.
+func (t *followed) atRest() bool {
+	return t.file != nil && t.decided && t.linked && (t.done || t.size <= t.read)
+}
+
+// rests notes a file that may make room for others.
+func (r *rounds) rests(t *followed) {
+	if !t.resting && !t.gone && t.atRest() {
+		t.resting = true
+		r.resting.PushBack(rest{t, t.grown})
+	}
+}
+
+// rest is an entry of rounds.resting.
+type rest struct {
+	t     *followed
+	grown time.Time // t.grown, when it was entered
+}
+
+// rested takes the file that has rested longest, or nil where none does.
+func (r *rounds) rested() *followed {
+	for range r.resting.Len() {
+		e := r.resting.Front()
+		was := e.Value.(rest)
+		switch {
+		case was.t.gone || !was.t.atRest():
+			was.t.resting = false
+			r.resting.Remove(e)
+		case !was.t.grown.Equal(was.grown): // and rests again, since later
+			e.Value = rest{was.t, was.t.grown}
+			r.resting.MoveToBack(e)
+		default:
+			was.t.resting = false
+			r.resting.Remove(e)
+			return was.t
+		}
+	}
+	if e := r.resting.Front(); e != nil { // all have grown
+		t := e.Value.(rest).t
+		t.resting = false
+		r.resting.Remove(e)
+		return t
+	}
+	return nil
 }
 
 // leave forgets a file that is gone, but not what it held.
@@ -269,10 +329,16 @@ func (r *rounds) leave(t *followed, now time.Time) {
 	f.former.add(remembered{ID: t.id, Path: t.path, Print: t.print, Seen: now, Deleted: !t.linked, Copied: !t.linked})
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	t.close()
 	f.left[t.id] = true
 	delete(f.files, t.id)
-	f.order = slices.DeleteFunc(f.order, func(o *followed) bool { return o == t })
+	r.drop(t)
+}
+
+// drop ends a file that is not in Follower.files any more. The caller holds mu.
+func (r *rounds) drop(t *followed) {
+	r.f.close(t)
+	t.gone = true
+	r.left++
 }
 
 // restart reads a file from its beginning: it was truncated or written anew.
@@ -308,13 +374,17 @@ func (r *rounds) rewind(t *followed, now time.Time) error {
 		return nil
 	}
 	if t.file == nil {
+		if t.safe.Offset == at {
+			t.print = t.safe
+		}
+		t.changed = time.Time{} // what it holds is to be compared
 		return nil
 	}
-	p, err := printAt(t.file, at)
+	p, head, err := printAt(t.file, at)
 	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) {
 		return err
 	}
-	t.print = p
+	t.print, t.begins = p, head
 	return nil
 }
 
@@ -333,6 +403,7 @@ func (r *rounds) decide(t *followed, now time.Time) (bool, error) {
 		}
 	}
 	if t.size == 0 {
+		t.fromEnd = 0
 		t.wait = min(2*t.wait, 4*f.opts.Poll)
 		t.next = now.Add(t.wait)
 		if (!t.linked || t.missing) && now.Sub(t.grown) >= f.opts.Rest {
@@ -342,6 +413,10 @@ func (r *rounds) decide(t *followed, now time.Time) (bool, error) {
 		}
 		return false, nil
 	}
+	if t.fromEnd > 0 {
+		err := r.fromEnd(t)
+		return err == nil, err
+	}
 	p, ok, err := f.former.copyOf(t.path, t.file, false)
 	if err != nil {
 		return false, err
@@ -350,7 +425,11 @@ func (r *rounds) decide(t *followed, now time.Time) (bool, error) {
 		r.resume(t, p)
 		return true, nil
 	}
-	if twin := r.repeats(t); twin {
+	twin, err := r.repeats(t)
+	if err != nil {
+		return false, err
+	}
+	if twin {
 		if t.held.IsZero() {
 			t.held = now
 		}
@@ -364,43 +443,35 @@ func (r *rounds) decide(t *followed, now time.Time) (bool, error) {
 	return true, nil
 }
 
-// repeats reports whether a file begins as another one that is being read does, and may so
-// be a copy that is about to replace it.
-func (r *rounds) repeats(t *followed) bool {
-	first := t.beginning()
-	for _, o := range r.list() {
-		if o == t || o.file == nil || o.decode != nil || !o.decided || o.print.Offset == 0 || !isCopyName(o.path, t.path) {
-			continue
-		}
-		if same, err := o.print.matches(t.file); same && err == nil {
-			return true
-		}
-		b := o.beginning()
-		n := min(len(first), len(b))
-		if n == 0 || !bytes.Equal(first[:n], b[:n]) {
-			continue
-		}
-		n = int(min(t.size, o.print.Offset, headSize))
-		x, err := readAt(t.file, 0, n)
-		y, err2 := readAt(o.file, 0, n)
-		if err == nil && err2 == nil && bytes.Equal(x, y) {
-			return true
+// repeats reports whether a file begins as another one that is open and being read does, and may
+// so be a copy that is about to replace it.
+func (r *rounds) repeats(t *followed) (bool, error) {
+	head, err := headAt(t.file)
+	if err != nil {
+		return false, err
+	}
+	r.f.mu.Lock()
+	defer r.f.mu.Unlock()
+	for _, o := range r.f.open {
+		n := min(len(head), len(o.begins))
+		if n > 0 && o != t && o.decode == nil && o.decided && bytes.Equal(head[:n], o.begins[:n]) && isCopyName(o.path, t.path) {
+			return true, nil
 		}
 	}
-	return false
+	return false, nil
 }
 
 // awake looks at a file that is closed, and opens it if it has changed. gone reports that it
 // is not there any more.
 func (r *rounds) awake(t *followed, now time.Time) (gone bool) {
+	if t.unseen < 2 && t.copier != nil && (t.done || t.size <= t.read) && t.last.same(state{t.size, t.changed}) {
+		t.wait = min(2*t.wait, 8*r.f.opts.Poll)
+		t.next = now.Add(t.wait) // or when a scan sees that it has changed
+		return false
+	}
 	info, err := os.Stat(t.path)
 	if err == nil {
 		if id, _ := idOf(t.path, info); id == t.id {
-			if t.copier != nil && info.Size() == t.size && info.ModTime().Equal(t.changed) {
-				t.wait = min(2*t.wait, 8*r.f.opts.Poll)
-				t.next = now.Add(t.wait)
-				return false
-			}
 			r.reopen(t, now)
 			return false
 		}
@@ -430,22 +501,16 @@ func (r *rounds) reopen(t *followed, now time.Time) {
 	f := r.f
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.open() >= f.opts.MaxOpen {
-		// The one that has rested longest makes room.
-		var rests *followed
-		for _, o := range f.order {
-			if o.file != nil && o != t && o.decided && o.linked && o.size <= o.read && (rests == nil || o.grown.Before(rests.grown)) {
-				rests = o
-			}
-		}
-		if rests == nil {
+	if len(f.open) >= f.opts.MaxOpen {
+		rested := r.rested()
+		if rested == nil {
 			t.next = now.Add(f.opts.Poll)
 			return
 		}
-		rests.close()
+		f.close(rested)
 	}
 	id := t.id
-	if err := t.open(f.openFile); err != nil {
+	if err := f.reach(t); err != nil {
 		if !errors.Is(err, fs.ErrNotExist) {
 			f.refuseLocked(t.path, err)
 		}
@@ -455,8 +520,7 @@ func (r *rounds) reopen(t *followed, now time.Time) {
 	if t.id != id { // a new file whose name another one has taken by now
 		delete(f.files, id)
 		if f.files[t.id] != nil {
-			t.close()
-			f.order = slices.DeleteFunc(f.order, func(o *followed) bool { return o == t })
+			r.drop(t)
 			return
 		}
 		f.files[t.id] = t

@@ -14,6 +14,7 @@ import (
 
 // candidate is a file that a scan found.
 type candidate struct {
+	root string // of the pattern
 	path string
 	info fs.FileInfo
 	id   fileID
@@ -26,8 +27,8 @@ func (f *Follower) scan(*ingest.Emit) {
 	f.mu.Lock()
 	clear(f.left)
 	f.mu.Unlock()
-	var found []candidate
-	seen := map[fileID]bool{}
+	found := make([]candidate, 0, len(f.names))
+	seen := make(map[fileID]bool, len(f.names))
 	for _, p := range f.patterns {
 		p.find(func(path string) {
 			if excludes(f.exclude, path) {
@@ -40,11 +41,14 @@ func (f *Follower) scan(*ingest.Emit) {
 			}
 			if id, _ := idOf(path, info); !seen[id] {
 				seen[id] = true
-				found = append(found, candidate{path, info, id})
+				found = append(found, candidate{p.root, path, info, id})
 			}
 		})
 	}
 	found = append(found, f.overtaken(found, seen, now)...)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	found = slices.DeleteFunc(found, func(c candidate) bool { return f.again(c, now) })
 	// The oldest first: what was rotated before what goes on.
 	slices.SortStableFunc(found, func(a, b candidate) int {
 		if c := a.info.ModTime().Compare(b.info.ModTime()); c != 0 {
@@ -52,8 +56,6 @@ func (f *Follower) scan(*ingest.Emit) {
 		}
 		return strings.Compare(a.path, b.path)
 	})
-	f.mu.Lock()
-	defer f.mu.Unlock()
 	for id, v := range f.vanished {
 		if f.files[id] == nil && !seen[id] {
 			f.stats.Lost++
@@ -95,7 +97,7 @@ func (f *Follower) overtaken(found []candidate, seen map[fileID]bool, now time.T
 			}
 			if id, _ := idOf(path, info); !seen[id] {
 				seen[id] = true
-				more = append(more, candidate{path, info, id})
+				more = append(more, candidate{c.root, path, info, id})
 			}
 		}
 	}
@@ -103,24 +105,33 @@ func (f *Follower) overtaken(found []candidate, seen map[fileID]bool, now time.T
 	return more
 }
 
-// meet takes up what a scan found. The caller holds mu.
-func (f *Follower) meet(c candidate, now time.Time) {
-	if t := f.files[c.id]; t != nil {
-		t.name, t.seenAt, t.seenIn = c.path, now, f.scans+1
-		return
+// again notes that a file which is followed was found, and reports whether it is one. The caller
+// holds mu.
+func (f *Follower) again(c candidate, now time.Time) bool {
+	t := f.files[c.id]
+	if t == nil {
+		return false
 	}
-	for _, t := range f.arrived {
-		if t.id == c.id {
-			return
-		}
+	t.name, t.below, t.seenAt, t.seenIn = c.path, c.root, now, f.scans+1
+	if saw := stateOf(c.info); !saw.same(t.saw) {
+		t.saw = saw
+		t.woken.Store(true)
+	}
+	return true
+}
+
+// meet takes up a file that a scan found and that is not followed. The caller holds mu.
+func (f *Follower) meet(c candidate, now time.Time) {
+	if f.coming[c.id] {
+		return
 	}
 	if len(f.files)+len(f.arrived) >= f.opts.MaxFiles {
 		f.stats.Waiting++
 		return
 	}
-	t := &followed{id: c.id, name: c.path, path: c.path, size: c.info.Size(), seenAt: now, seenIn: f.scans + 1, seen: now, grown: now, linked: true, decode: f.decoder(c.path), wait: f.opts.Poll}
-	if f.open() < f.opts.MaxOpen {
-		switch err := t.open(f.openFile); {
+	t := &followed{id: c.id, name: c.path, path: c.path, below: c.root, root: c.root, size: c.info.Size(), saw: stateOf(c.info), seenAt: now, seenIn: f.scans + 1, seen: now, grown: now, linked: true, decode: f.decoder(c.path), wait: f.opts.Poll}
+	if len(f.open) < f.opts.MaxOpen {
+		switch err := f.reach(t); {
 		case errors.Is(err, fs.ErrNotExist) && f.left[c.id]:
 			return // deleted after this scan had seen it, when it had been read
 		case errors.Is(err, fs.ErrNotExist):
@@ -133,18 +144,7 @@ func (f *Follower) meet(c candidate, now time.Time) {
 	}
 	t.behind.Store(c.info.Size())
 	f.arrived = append(f.arrived, t)
-}
-
-// open counts the open files. The caller holds mu.
-func (f *Follower) open() (n int) {
-	for _, list := range [...][]*followed{f.order, f.arrived} {
-		for _, t := range list {
-			if t.file != nil {
-				n++
-			}
-		}
-	}
-	return n
+	f.coming[t.id] = true
 }
 
 func (f *Follower) refuse(path string, err error) {
@@ -172,9 +172,9 @@ func (f *Follower) refuseLocked(path string, err error) {
 	f.log.Warn("a path is not followed", "path", path, "error", err)
 }
 
-// open opens the file that the path leads to now, and takes its identity.
-func (t *followed) open(open func(path string) (handle, error)) error {
-	file, err := open(t.path)
+// reach opens the file that the path leads to now, and takes its identity. The caller holds mu.
+func (f *Follower) reach(t *followed) error {
+	file, err := f.openFile(t.root, t.path)
 	if err != nil {
 		return err
 	}
@@ -192,16 +192,31 @@ func (t *followed) open(open func(path string) (handle, error)) error {
 		return fs.ErrNotExist // another file has taken the name
 	}
 	t.id, t.file, t.size = id, file, info.Size()
+	t.place = len(f.open)
+	f.open = append(f.open, t)
 	return nil
 }
 
-func (t *followed) close() {
+// closeFile is close for callers that do not hold mu.
+func (f *Follower) closeFile(t *followed) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.close(t)
+}
+
+// close closes a file, if it is open. The caller holds mu.
+func (f *Follower) close(t *followed) {
 	if t.reader != nil {
 		t.reader.Close()
 		t.reader = nil
 	}
-	if t.file != nil {
-		t.file.Close()
-		t.file = nil
+	if t.file == nil {
+		return
 	}
+	t.file.Close()
+	t.file, t.begins = nil, nil
+	last := f.open[len(f.open)-1]
+	f.open[t.place], last.place = last, t.place
+	f.open[len(f.open)-1] = nil
+	f.open = f.open[:len(f.open)-1]
 }

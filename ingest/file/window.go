@@ -64,8 +64,8 @@ func (r *rounds) admit(t *followed, n int) error {
 	if w.count > 0 && w.count+n > w.most && t.file != nil {
 		// A position counts only where the file is known to be the one that was read.
 		at, _ := t.copier.Position()
-		if p, err := printAt(t.file, at); err == nil {
-			t.print = p
+		if p, head, err := printAt(t.file, at); err == nil {
+			t.print, t.begins = p, head
 		}
 	}
 	for w.count > 0 && w.count+n > w.most {
