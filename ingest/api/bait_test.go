@@ -78,14 +78,17 @@ func TestF55SSRF(t *testing.T) {
 	}
 	// Links in the body, where the definition has them.
 	for name, target := range targets {
-		p := newProduct(t, servers["atlassian.audit"].handler)
-		p.before = func(w http.ResponseWriter, _ *http.Request) bool {
-			fmt.Fprintf(w, `{"data":[],"links":{"next":%q}}`, target)
+		p := newProduct(t, servers["salesforce.events"].handler)
+		p.before = func(w http.ResponseWriter, r *http.Request) bool {
+			if r.URL.Path == "/services/oauth2/token" {
+				return false
+			}
+			fmt.Fprintf(w, `{"records":[],"nextRecordsUrl":%q}`, target)
 			return true
 		}
 		c := &collected{t: t, got: map[string]int{}}
 		attempts++
-		if err := c.collect(context.Background(), p.source(p.options("atlassian.audit"))); err == nil {
+		if err := c.collect(context.Background(), p.source(p.options("salesforce.events"))); err == nil {
 			t.Errorf("a link in the body to %s: no error", name)
 		}
 	}

@@ -255,8 +255,8 @@ func (r *reader) definition(n *yaml.Node) *Definition {
 	}
 	d.request = r.request(n.Get("request"))
 	if e := n.Get("each"); e != nil {
-		r.keys(e, "url")
-		spec := requestSpec{method: "GET"}
+		r.keys(e, "url", "query")
+		spec := requestSpec{method: "GET", query: r.pairs(e.Get("query"))}
 		d.each, d.eachURL = &spec, r.path(e.Get("url"))
 		if len(d.eachURL) == 0 {
 			r.fail(e, "each needs the field url")

@@ -477,14 +477,8 @@ func (e *endpoint) build(ctx context.Context, spec *requestSpec, target *url.URL
 			return nil, err
 		}
 		q := target.Query()
-		for _, p := range spec.query {
-			text, err := p.value.expand(v.get)
-			if err != nil {
-				return nil, err
-			}
-			if text != "" {
-				q.Set(p.name, text)
-			}
+		if err := e.setQuery(q, spec, v); err != nil {
+			return nil, err
 		}
 		if name := e.def.page.into; name != "" && e.at.Cursor != "" && spec == &e.def.request {
 			q.Set(name, e.at.Cursor)
@@ -524,6 +518,20 @@ func (e *endpoint) build(ctx context.Context, spec *requestSpec, target *url.URL
 	return req, nil
 }
 
+// setQuery adds the parameters of a specification that are not empty.
+func (e *endpoint) setQuery(q url.Values, spec *requestSpec, v *values) error {
+	for _, p := range spec.query {
+		text, err := p.value.expand(v.get)
+		if err != nil {
+			return err
+		}
+		if text != "" {
+			q.Set(p.name, text)
+		}
+	}
+	return nil
+}
+
 // follow fetches what an item of the answer leads to; that holds the events.
 func (e *endpoint) follow(ctx context.Context, s *sending, raw []byte) error {
 	link := scalar(raw, e.def.eachURL)
@@ -533,6 +541,13 @@ func (e *endpoint) follow(ctx context.Context, s *sending, raw []byte) error {
 	target, err := e.next(link, e.base)
 	if err != nil {
 		return err
+	}
+	if len(e.def.each.query) > 0 {
+		q := target.Query()
+		if err := e.setQuery(q, e.def.each, &values{ctx: ctx, e: e}); err != nil {
+			return err
+		}
+		target.RawQuery = q.Encode()
 	}
 	// The turn of the list is given to the item meanwhile, or one connection would wait
 	// for another one of its own.

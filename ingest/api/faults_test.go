@@ -146,17 +146,20 @@ func TestF43EndlessPaging(t *testing.T) {
 	})
 	for _, repeats := range []bool{true, false} {
 		n := 0
-		p := newProduct(t, servers["atlassian.audit"].handler)
+		p := newProduct(t, servers["salesforce.events"].handler)
 		p.before = func(w http.ResponseWriter, r *http.Request) bool {
+			if r.URL.Path == "/services/oauth2/token" {
+				return false
+			}
 			n++
 			next := p.server.URL + r.URL.Path + "?x=same"
 			if !repeats {
 				next += fmt.Sprint(n)
 			}
-			fmt.Fprintf(w, `{"data":[],"links":{"next":%q}}`, next)
+			fmt.Fprintf(w, `{"records":[],"nextRecordsUrl":%q}`, next)
 			return true
 		}
-		o := p.options("atlassian.audit")
+		o := p.options("salesforce.events")
 		o.MaxPages = 20
 		c := &collected{t: t, got: map[string]int{}}
 		err := c.collect(context.Background(), p.source(o))

@@ -13,8 +13,8 @@ import (
 
 // answer is what is looked for in an answer beside its events.
 type answer struct {
-	want  [][]string        // paths of scalars
-	found map[string]string // by path
+	want  [][]string        // paths of scalars, or of lists of them
+	found map[string]string // by path; the scalars of a list with commas between
 	items int
 }
 
@@ -112,16 +112,31 @@ func (w *walker) value(path []string) error {
 	case nil:
 		return nil
 	}
+	parent, listed := path, len(path) > 0 && path[len(path)-1] == "[]"
+	if listed {
+		parent = path[:len(path)-1]
+	}
 	for _, p := range w.a.want {
-		if slices.Equal(p, path) {
-			if w.a.found == nil {
-				w.a.found = map[string]string{}
-			}
-			w.a.found[pathKey(p)] = fmt.Sprint(t)
+		if !slices.Equal(p, parent) {
+			continue
 		}
+		if w.a.found == nil {
+			w.a.found = map[string]string{}
+		}
+		text, key := fmt.Sprint(t), pathKey(p)
+		if before := w.a.found[key]; listed && before != "" {
+			if len(before)+len(text) > maxCursor {
+				return errcat.Newf(errcat.Oversize, errcat.StageCollect, "api: a list in the answer has more than %d bytes", maxCursor)
+			}
+			text = before + "," + text
+		}
+		w.a.found[key] = text
 	}
 	return nil
 }
+
+// maxCursor bounds a cursor that is a list.
+const maxCursor = 64 << 10
 
 // itemReader bounds what is read for one value.
 type itemReader struct {

@@ -216,6 +216,8 @@ var servers = map[string]server{
 		case r.URL.Path == "/t1/oauth2/v2.0/token":
 			p.oauth(w, r)
 		case !p.bearer(w, r):
+		case q.Get("PublisherIdentifier") != "t1":
+			w.WriteHeader(http.StatusTooManyRequests) // the quota that all without one share
 		case r.URL.Path == feed+"subscriptions/start" && r.Method == http.MethodPost:
 			if p.started {
 				w.WriteHeader(http.StatusBadRequest) // AF20024: already enabled
@@ -277,10 +279,15 @@ var servers = map[string]server{
 			return
 		}
 		q := r.URL.Query()
-		events, next := page(p.within(unixms(q.Get("mintime")), unixms(q.Get("maxtime"))), q.Get("next_offset"))
+		at, txid, both := strings.Cut(q.Get("next_offset"), ",")
+		if q.Has("next_offset") && (!both || len(at) != 13) {
+			w.WriteHeader(http.StatusBadRequest)
+			return
+		}
+		events, next := page(p.within(unixms(q.Get("mintime")), unixms(q.Get("maxtime"))), txid)
 		meta := map[string]any{"total_objects": len(events), "next_offset": nil}
 		if next != "" {
-			meta["next_offset"] = next
+			meta["next_offset"] = []string{strconv.FormatInt(events[len(events)-1].at.UnixMilli(), 10), next}
 		}
 		answer(w, map[string]any{"stat": "OK", "response": map[string]any{"authlogs": list(events, "txid"), "metadata": meta}})
 	}},
@@ -362,12 +369,11 @@ var servers = map[string]server{
 		}
 		q := r.URL.Query()
 		events, next := page(p.within(unixms(q.Get("from")), unixms(q.Get("to"))), q.Get("cursor"))
-		links := map[string]any{"self": p.server.URL}
+		meta := map[string]any{"page_size": len(events)}
 		if next != "" {
-			q.Set("cursor", next)
-			links["next"] = p.server.URL + r.URL.Path + "?" + q.Encode()
+			meta["next"] = next
 		}
-		answer(w, map[string]any{"data": list(events, "id"), "links": links})
+		answer(w, map[string]any{"data": list(events, "id"), "meta": meta})
 	}},
 	"crowdstrike.alerts": {map[string]string{"host": "", "client_id": "client"}, map[string]string{"client_secret": "the secret"}, func(p *product, w http.ResponseWriter, r *http.Request) {
 		switch {

@@ -69,6 +69,48 @@ func TestGoLumber(t *testing.T) {
 	}
 }
 
+// Several windows on their way at once, as Filebeat and Winlogbeat send with pipelining: every event is
+// acknowledged, up to its number, when it is safe and not before.
+func TestGoLumberAsync(t *testing.T) {
+	s, err := lumberjack.Listen(lumberjack.Options{Address: "127.0.0.1:0", KeepAlive: 50 * time.Millisecond})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := ingesttest.Start(t, s)
+	const windows, each = 40, 50
+	c, err := lumber.AsyncDial(s.Addr().String(), 4, lumber.CompressionLevel(3), lumber.Timeout(10*time.Second))
+	if err != nil {
+		t.Fatal(err)
+	}
+	type verdict struct {
+		seq uint32
+		err error
+	}
+	verdicts := make(chan verdict, windows)
+	for i := range windows {
+		var events []any
+		for j := range each {
+			events = append(events, map[string]string{"message": fmt.Sprint("event ", i*each+j)})
+		}
+		if err := c.Send(func(seq uint32, err error) { verdicts <- verdict{seq, err} }, events); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range windows {
+		if v := <-verdicts; v.err != nil || v.seq != each {
+			t.Fatalf("acknowledged up to %d of %d: %v", v.seq, each, v.err)
+		}
+	}
+	if err := c.Close(); err != nil {
+		t.Error(err)
+	}
+	for i, m := range p.Wait(windows * each) {
+		if got := text(m.Text); got != fmt.Sprint("event ", i) {
+			t.Fatalf("%d is %q", i, got)
+		}
+	}
+}
+
 func TestFluentLogger(t *testing.T) {
 	s, err := forward.Listen(forward.Options{Address: "127.0.0.1:0"})
 	if err != nil {
