@@ -110,6 +110,20 @@ func (f *Frame) Fill(slot int, text []byte, flags Flags) {
 	}
 }
 
+// FillText is Fill of the text b[from:to], behind which b must go on.
+func (f *Frame) FillText(slot int, b []byte, from, to int, flags Flags) {
+	if uint(from) > uint(to) || to >= len(b) { // a pointer behind the last byte is no pointer into b
+		panic("parse: the text is out of range")
+	}
+	if v := &f.Slots[slot]; v.kind == KindNone {
+		f.used[slot>>6] |= 1 << (slot & 63)
+		v.ptr, v.len = unsafe.Add(unsafe.Pointer(unsafe.SliceData(b)), from), to-from
+		v.kind, v.flags = KindString, flags
+	} else {
+		f.Duplicates++
+	}
+}
+
 // Set stores v in slot, whatever that holds. An absent v empties it.
 func (f *Frame) Set(slot int, v Value) {
 	f.Slots[slot] = v

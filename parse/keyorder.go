@@ -18,28 +18,68 @@ type KeyOrder struct {
 	keys    *Keys
 	sep     byte // stands behind a key
 	other   func(key []byte) int
-	prev    *orderEntry
-	none    orderEntry            // what follows where nothing is known: it fits nowhere
-	entries [orderSize]orderEntry // by hash
-	start   orderEntry            // before the first key of an event
+	prev    *ExpectedKey
+	none    ExpectedKey            // what follows where nothing is known: it fits nowhere
+	entries [orderSize]ExpectedKey // by hash
+	start   ExpectedKey            // before the first key of an event
 }
 
 const (
 	orderSize  = 256 // a power of two
 	orderProbe = 8
 	longKey    = 47 // longer keys are not remembered
+	wordsKey   = 31 // longer keys are not compared by words
+	never      = 1 << 30
 )
 
-// orderEntry is a key and the separator behind it as words.
-type orderEntry struct {
-	first, mask uint64             // the first eight bytes, or those there are
-	last        uint64             // the last eight bytes of more
-	mid         [longKey - 15]byte // what stands between them
-	n           int32              // length of the key; 0 is no entry
-	span        int32              // how many bytes must be there to compare
-	slot        int32
-	next        *orderEntry // which followed last time
+// ExpectedKey is a key that came once, the separator behind it included. It is valid and
+// constant until KeyOrder.Find is called; then it may be another key.
+type ExpectedKey struct {
+	first, last   uint64             // the first eight bytes, or those there are, and the last eight
+	mask          uint64             // of both: which bits count
+	second, third uint64             // of more than two words, the others
+	lastAt        int32              // where last stands
+	thirdAt       int32              // where third stands
+	n             int32              // length of the key; 0 is no entry
+	span          int32              // how many bytes must be there to compare
+	near          int32              // span, or never for keys of more than wordsKey bytes
+	slot          int32              // or -1
+	next          *ExpectedKey       // which followed last time
+	mid           [longKey - 15]byte // what stands between first and last, of keys of more than wordsKey bytes
 }
+
+// MayBeAt and IsAt both report true if the key stands at b[s:], the separator behind it, and is
+// no longer than 31 bytes. They are two so that the compiler inlines them: loops that read all of
+// a text cannot afford a call for each key. IsAt must only be asked where MayBeAt said yes.
+// s must not be negative.
+func (e *ExpectedKey) MayBeAt(b []byte, s int) bool {
+	return s+int(e.near) <= len(b) &&
+		((scan.Load64(b, s)^e.first)|(scan.Load64(b, s+int(e.lastAt))^e.last))&e.mask == 0
+}
+
+// IsAt is the other half of MayBeAt.
+func (e *ExpectedKey) IsAt(b []byte, s int) bool {
+	return e.n <= 15 || (scan.Load64(b, s+8)^e.second)|(scan.Load64(b, s+int(e.thirdAt))^e.third) == 0
+}
+
+// at reports whether the key stands at b[s:], the separator behind it.
+func (e *ExpectedKey) at(b []byte, s int) bool {
+	if e.n <= wordsKey {
+		return e.MayBeAt(b, s) && e.IsAt(b, s)
+	}
+	n := int(e.n)
+	return s+int(e.span) <= len(b) && scan.Load64(b, s) == e.first && scan.Load64(b, s+n-7) == e.last &&
+		string(b[s+8:s+n-7]) == string(e.mid[:n-15])
+}
+
+// Len is the length of the key, its separator not counted; 0 if there is no such key.
+func (e *ExpectedKey) Len() int { return int(e.n) }
+
+// Slot is the slot of the key, or -1.
+func (e *ExpectedKey) Slot() int { return int(e.slot) }
+
+// Next is the key that followed last time.
+func (e *ExpectedKey) Next() *ExpectedKey { return e.next }
 
 // NewKeyOrder returns a KeyOrder over keys, which it uses alone from now on. sep is the
 // byte behind a key. With nil every key is without a slot.
@@ -48,7 +88,7 @@ func NewKeyOrder(keys *Keys, sep byte) *KeyOrder {
 		keys, _ = NewKeys(nil, nil)
 	}
 	o := &KeyOrder{keys: keys, sep: sep}
-	o.none.span = 1<<31 - 1
+	o.none.span, o.none.near = never, never
 	o.start.next = &o.none
 	o.prev = &o.start
 	return o
@@ -61,6 +101,12 @@ func (o *KeyOrder) Otherwise(find func(key []byte) int) { o.other = find }
 // Begin tells that an event starts.
 func (o *KeyOrder) Begin() { o.prev = &o.start; o.keys.Begin() }
 
+// Last is the key that came last.
+func (o *KeyOrder) Last() *ExpectedKey { return o.prev }
+
+// Found tells that the key e came, which the caller has seen.
+func (o *KeyOrder) Found(e *ExpectedKey) { o.prev = e }
+
 // Expected is the length of the key that should come next, or 0.
 func (o *KeyOrder) Expected() int { return int(o.prev.next.n) }
 
@@ -68,20 +114,11 @@ func (o *KeyOrder) Expected() int { return int(o.prev.next.n) }
 // separator behind it. n is then its length, else 0.
 func (o *KeyOrder) Guess(b []byte, s int) (n, slot int) {
 	e := o.prev.next
-	if s+int(e.span) > len(b) {
+	if !e.at(b, s) {
 		return 0, -1
-	}
-	if (scan.Load64(b, s)^e.first)&e.mask != 0 {
-		return 0, -1
-	}
-	n = int(e.n)
-	if n >= 8 {
-		if scan.Load64(b, s+n-7) != e.last || n > 15 && string(b[s+8:s+n-7]) != string(e.mid[:n-15]) {
-			return 0, -1
-		}
 	}
 	o.prev = e
-	return n, int(e.slot)
+	return int(e.n), int(e.slot)
 }
 
 // Find returns the slot of key, or -1, and remembers it.
@@ -96,16 +133,23 @@ func (o *KeyOrder) Find(key []byte) int {
 	}
 	var text [longKey + 1]byte
 	text[copy(text[:], key)] = o.sep
-	e := orderEntry{n: int32(n), slot: int32(slot), mask: ^uint64(0), span: 8}
+	e := ExpectedKey{n: int32(n), slot: int32(slot), mask: ^uint64(0), span: 8}
 	e.first = binary.LittleEndian.Uint64(text[:])
+	e.last = e.first
 	if n >= 8 {
-		e.span = int32(n + 1)
+		e.span, e.lastAt = int32(n+1), int32(n-7)
 		e.last = binary.LittleEndian.Uint64(text[n-7:])
-		if n > 15 {
-			copy(e.mid[:], text[8:n-7])
-		}
 	} else {
 		e.mask >>= 56 - 8*n
+	}
+	switch e.near = e.span; {
+	case n > wordsKey:
+		e.near = never
+		copy(e.mid[:], text[8:n-7])
+	case n > 15:
+		e.thirdAt = int32(min(16, n-7))
+		e.second = binary.LittleEndian.Uint64(text[8:])
+		e.third = binary.LittleEndian.Uint64(text[e.thirdAt:])
 	}
 	h := (e.first ^ e.last>>7 ^ uint64(n)) * 0x9E3779B97F4A7C15
 	at := int(h >> 56)
@@ -126,7 +170,7 @@ func (o *KeyOrder) Find(key []byte) int {
 	return o.follow(&o.entries[at&(orderSize-1)], slot)
 }
 
-func (o *KeyOrder) follow(e *orderEntry, slot int) int {
+func (o *KeyOrder) follow(e *ExpectedKey, slot int) int {
 	o.prev.next = e
 	o.prev = e
 	return slot

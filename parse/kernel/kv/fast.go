@@ -1,6 +1,8 @@
 package kv
 
 import (
+	"math/bits"
+
 	"github.com/penstock-dev/penstock/errcat"
 	"github.com/penstock-dev/penstock/internal/scan"
 	"github.com/penstock-dev/penstock/parse"
@@ -10,9 +12,9 @@ import (
 // as usual (stray words, a quote inside of a quoted value, an end that is missing)
 // the scanner takes over at the pair in hand.
 //
-// It looks for quotes, spaces and backslashes eight bytes at a time and asks
-// the keys, which remember the order, whether what stands before '=' is a key: only
-// keys without a slot are looked at byte by byte.
+// Most pairs are run's, which expects every key. Here the keys, which remember the order,
+// are asked whether what stands before '=' is one: only keys that are new are
+// looked at byte by byte.
 func (r *Reader) fast(s *scanner, f *parse.Frame) (pairs int, err error) {
 	b := s.b[:s.end]
 	o := r.order
@@ -22,6 +24,10 @@ func (r *Reader) fast(s *scanner, f *parse.Frame) (pairs int, err error) {
 		return r.read(s, f)
 	}
 	for {
+		from := p
+		if p, eq, slot = r.run(b, p, eq, slot, f); p > from {
+			pairs++ // or more: nobody asks how many
+		}
 		var text []byte
 		var flags parse.Flags
 		i, next := eq+1, 0
@@ -72,6 +78,76 @@ func (r *Reader) fast(s *scanner, f *parse.Frame) (pairs int, err error) {
 		}
 		p, eq, slot = next, nextEq, nextSlot
 	}
+}
+
+// run reads pairs as long as all is as usual: a value without escapes and blanks, a space, the
+// key that should come next. It returns the first pair that it left.
+func (r *Reader) run(b []byte, p, eq, slot int, f *parse.Frame) (int, int, int) {
+	const (
+		ones   = 0x0101010101010101
+		highs  = 0x8080808080808080
+		quote  = '"' * ones
+		escape = '\\' * ones
+		blank  = (' ' + 1) * ones
+	)
+	var (
+		e    = r.order.Last()
+		end  = len(b) - 8
+		rest = f.KeepRest
+	)
+loop:
+	for eq < end {
+		var (
+			from  = eq + 1
+			i     int
+			next  int
+			flags parse.Flags
+			m     uint64
+		)
+		// Of what a word has flagged the lowest is exact; bytes from 0x80 up have no flag.
+		switch byte(scan.Load64(b, from)) {
+		case '"':
+			from++
+			for i = from; i <= end; i += 8 {
+				w := scan.Load64(b, i)
+				if m = (((w ^ quote) - ones) | ((w ^ escape) - ones)) &^ w & highs; m != 0 {
+					break
+				}
+			}
+			i += bits.TrailingZeros64(m) >> 3
+			if i > end || uint16(scan.Load64(b, i)) != '"'|' '<<8 {
+				break loop
+			}
+			next, flags = i+2, parse.Quoted
+		case '=':
+			break loop
+		default:
+			for i = from; i <= end; i += 8 {
+				w := scan.Load64(b, i)
+				if m = (w - blank) &^ w & highs; m != 0 {
+					break
+				}
+			}
+			i += bits.TrailingZeros64(m) >> 3
+			if i > end || i == from || byte(scan.Load64(b, i)) != ' ' {
+				break loop
+			}
+			next, flags = i+1, 0
+		}
+		key := e.Next()
+		if !key.MayBeAt(b, next) || !key.IsAt(b, next) {
+			break loop
+		}
+		if slot >= 0 {
+			f.FillText(slot, b, from, i, flags)
+		} else if rest && !f.Put(slot, 0, b[p:eq:eq], parse.BytesValue(b[from:i:i]).WithFlags(flags)) {
+			break loop
+		}
+		e = key
+		p, eq, slot = next, next+key.Len(), key.Slot()
+	}
+	r.order.Found(e)
+	return p, eq, slot
 }
 
 // again leaves the rest, from the pair at p on, to the scanner.
