@@ -1,6 +1,7 @@
 package parse
 
 import (
+	"cmp"
 	"fmt"
 	"sort"
 	"strings"
@@ -127,23 +128,17 @@ func EmptySchema() *Schema {
 // ComparePaths orders dotted names segment by segment, so that all fields of one
 // object are neighbours.
 func ComparePaths(a, b string) int {
-	for {
-		x, restA, moreA := strings.Cut(a, ".")
-		y, restB, moreB := strings.Cut(b, ".")
-		if x != y {
-			return strings.Compare(x, y)
+	// A dot is less than any other byte: then the order of bytes is that of segments.
+	for i := range min(len(a), len(b)) {
+		switch x, y := a[i], b[i]; {
+		case x == y:
+		case x == '.' || y != '.' && x < y:
+			return -1
+		default:
+			return 1
 		}
-		if !moreA || !moreB {
-			switch {
-			case moreB:
-				return -1
-			case moreA:
-				return 1
-			}
-			return 0
-		}
-		a, b = restA, restB
 	}
+	return cmp.Compare(len(a), len(b))
 }
 
 func parentPath(name string) string {

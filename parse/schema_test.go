@@ -52,3 +52,16 @@ func TestComparePaths(t *testing.T) {
 		last = k.Name()
 	}
 }
+
+// The order of names is that of their segments, whatever bytes they have.
+func TestComparePathsOfOddNames(t *testing.T) {
+	names := []string{"a", "a.b", "ab", "a-b", "a.b.c", "a.bc", "a b", "a\x00", "a.", ".a", "", "a..b", "a.\x00", "b", "é", "a.é"}
+	for _, a := range names {
+		for _, b := range names {
+			want := slices.Compare(strings.Split(a, "."), strings.Split(b, "."))
+			if got := parse.ComparePaths(a, b); got != want {
+				t.Errorf("%q, %q: %d, want %d", a, b, got, want)
+			}
+		}
+	}
+}

@@ -157,21 +157,34 @@ func Parse(name string, src []byte) (*File, error) {
 		return nil, err
 	}
 	read, whole := withinMarks(text)
-	tokens := lexer.Tokenize(read)
-	if err := f.checkTokens(tokens); err != nil {
+	if whole {
+		if f.Root = f.plainTree(); f.Root != nil {
+			return f, nil
+		}
+	}
+	if err := f.parse(read, whole); err != nil {
 		return nil, err
 	}
+	return f, nil
+}
+
+// parse reads the text with the library.
+func (f *File) parse(read string, whole bool) error {
+	tokens := lexer.Tokenize(read)
+	if err := f.checkTokens(tokens); err != nil {
+		return err
+	}
 	if !whole {
-		return nil, f.Errorf(&Node{Line: 1 + strings.Count(read, "\n"), Col: 1}, "more than %d lines, brackets, commas and colons", MaxMarks)
+		return f.Errorf(&Node{Line: 1 + strings.Count(read, "\n"), Col: 1}, "more than %d lines, brackets, commas and colons", MaxMarks)
 	}
 	doc, err := parser.Parse(tokens, 0)
 	if err != nil {
 		var ye yaml.Error
 		if errors.As(err, &ye) && ye.GetToken() != nil && ye.GetToken().Position != nil {
 			p := ye.GetToken().Position
-			return nil, f.Errorf(&Node{Line: p.Line, Col: p.Column}, "%s", ye.GetMessage())
+			return f.Errorf(&Node{Line: p.Line, Col: p.Column}, "%s", ye.GetMessage())
 		}
-		return nil, f.Errorf(nil, "%v", err)
+		return f.Errorf(nil, "%v", err)
 	}
 	var body ast.Node
 	for _, d := range doc.Docs {
@@ -179,18 +192,15 @@ func Parse(name string, src []byte) (*File, error) {
 			continue
 		}
 		if body != nil {
-			return nil, f.Errorf(at(d.Body), "a second document: one file holds one")
+			return f.Errorf(at(d.Body), "a second document: one file holds one")
 		}
 		body = d.Body
 	}
 	if body == nil {
-		return nil, f.Errorf(nil, "the file is empty")
+		return f.Errorf(nil, "the file is empty")
 	}
 	f.Root, err = f.convert(body, 0)
-	if err != nil {
-		return nil, err
-	}
-	return f, nil
+	return err
 }
 
 // checkIndent bounds the depth that indentation makes, before the parser, which is

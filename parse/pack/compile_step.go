@@ -234,6 +234,7 @@ func (c *compiler) textPart(y *yaml.Node) (*textPart, error) {
 		items = []*yaml.Node{list}
 	}
 	var patterns []text.Pattern
+	var texts []*yaml.Node
 	branch := false
 	slotOf := func(name string) int {
 		if strings.HasPrefix(name, "$") {
@@ -271,14 +272,17 @@ func (c *compiler) textPart(y *yaml.Node) (*textPart, error) {
 		if !src.IsScalar() {
 			return nil, c.errorf(src, "a pattern is wanted here, not %s", src.Kind)
 		}
-		if err := text.Check(src.Text); err != nil {
-			return nil, c.errorf(src, "%v", err)
-		}
+		texts = append(texts, src)
 		patterns = append(patterns, text.Pattern{ID: i, Text: src.Text})
 		t.branches = append(t.branches, st)
 	}
 	set, err := text.Compile(patterns, slotOf)
 	if err != nil {
+		for i, src := range texts { // which one it is, if it is one
+			if err := text.Check(patterns[i].Text); err != nil {
+				return nil, c.errorf(src, "%v", err)
+			}
+		}
 		return nil, c.errorf(y, "%v", err)
 	}
 	for _, i := range set.Unreachable() {

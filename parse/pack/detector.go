@@ -34,6 +34,8 @@ type candidate struct {
 	// anchored: the signature tells how the message begins or which program wrote it. Among
 	// candidates of equal order these come first: what a message holds may be a value.
 	anchored bool
+	begins   []byteSet // what can stand at the first places of the payload, and of the message
+	raw      []byteSet
 	keyed    bool // it needs one of the windows, which are searched for when it is due
 	rawKeyed bool // the same of the raw windows
 }
@@ -67,7 +69,8 @@ func (s *Set) newDetector() (*detector, error) {
 	for i, f := range all {
 		d.packs = append(d.packs, f.entry)
 		for _, sg := range f.sigs {
-			c := candidate{sig: sg, pack: i, order: f.order}
+			c := newCandidate(sg)
+			c.pack, c.order = i, f.order
 			if sg.sure {
 				c.order = sureOrder
 			}
@@ -84,7 +87,7 @@ func (s *Set) newDetector() (*detector, error) {
 				// Texts alone tell nothing about a CEF or LEEF event or a JSON object:
 				// their values may hold anything.
 				text = append(text, c)
-				begins := sg.begins()
+				begins := c.begins
 				switch {
 				case sg.needsMark('<'):
 					xml = append(xml, c) // it speaks of elements
@@ -147,9 +150,6 @@ type textIndex struct {
 }
 
 func (t *textIndex) init(list []candidate) {
-	for i := range list {
-		list[i].anchored = list[i].sig.anchored()
-	}
 	slices.SortStableFunc(list, func(a, b candidate) int {
 		if a.order == b.order && a.anchored != b.anchored {
 			if a.anchored {
@@ -168,8 +168,8 @@ func (t *textIndex) init(list []candidate) {
 			}
 		}
 	}
-	t.payload = newPositions(t.words, len(list), func(i int) []byteSet { return list[i].sig.begins() })
-	t.raw = newPositions(t.words, len(list), func(i int) []byteSet { return longest(list[i].sig.rawRegex) })
+	t.payload = newPositions(t.words, len(list), func(i int) []byteSet { return list[i].begins })
+	t.raw = newPositions(t.words, len(list), func(i int) []byteSet { return list[i].raw })
 	t.app = newApps(t.words, list)
 
 	for k, mark := range []byte(marks) {
@@ -184,7 +184,7 @@ func (t *textIndex) init(list []candidate) {
 	t.unkeyed = make(bitset, t.words)
 	for i := range list {
 		t.unkeyed.set(i)
-		if list[i].sig.sure || list[i].anchored && told(list[i].sig.begins()) >= 16 {
+		if list[i].sig.sure || list[i].anchored && told(list[i].begins) >= 16 {
 			continue // rarely left by the positions
 		}
 		var key []string
@@ -510,7 +510,7 @@ func (x *jsonIndex) init(list []candidate) error {
 			}
 		}
 		if lead < 0 {
-			begins := c.sig.begins()
+			begins := c.begins
 			for k, b := range []byte("{[") {
 				if len(begins) == 0 || begins[0].has(b) {
 					x.always[k].set(i)
@@ -603,18 +603,12 @@ func headerIs(header string, kind int) bool {
 	return true
 }
 
-// anchored reports whether the signature says how a text begins or who wrote it.
-func (sg *signature) anchored() bool {
-	if len(sg.prefixes) > 0 || len(sg.apps) > 0 || len(sg.columns) > 0 {
-		return true
-	}
+// newCandidate reads out of a signature how a text that it recognises begins.
+func newCandidate(sg *signature) candidate {
+	regex, raw := longest(sg.regex), longest(sg.rawRegex)
 	few := func(sets []byteSet) bool { return len(sets) > 0 && sets[0].size() <= 64 }
-	return few(longest(sg.regex)) || few(longest(sg.rawRegex))
-}
-
-// begins is what can stand at the first places of the signature's payloads.
-func (sg *signature) begins() []byteSet {
-	sets := longest(sg.regex)
+	c := candidate{sig: sg, begins: regex, raw: raw}
+	c.anchored = len(sg.prefixes) > 0 || len(sg.apps) > 0 || len(sg.columns) > 0 || few(regex) || few(raw)
 	var starts []byteSet
 	for i, p := range sg.prefixes {
 		one := make([]byteSet, len(p))
@@ -627,10 +621,10 @@ func (sg *signature) begins() []byteSet {
 			starts = either(starts, one)
 		}
 	}
-	if len(starts) > 0 && (len(sets) == 0 || starts[0].size() <= sets[0].size()) {
-		return starts
+	if len(starts) > 0 && (len(regex) == 0 || starts[0].size() <= regex[0].size()) {
+		c.begins = starts
 	}
-	return sets
+	return c
 }
 
 // longest is what is known of the beginnings of texts that all of the expressions match.

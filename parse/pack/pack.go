@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -116,6 +115,16 @@ const (
 
 // defaultOrder is the order of packs that do not give one.
 const defaultOrder = 50
+
+// isName reports whether name is as nameRule says.
+func isName(name string) bool {
+	for part := range strings.SplitSeq(name, ".") {
+		if part == "" || strings.Trim(part, "abcdefghijklmnopqrstuvwxyz0123456789_") != "" {
+			return false
+		}
+	}
+	return true
+}
 
 const nameRule = `^[a-z0-9_]+(\.[a-z0-9_]+)*$`
 
@@ -349,7 +358,7 @@ func (c *compiler) identity(y *yaml.Node) error {
 		}
 		*f.to = n.Text
 	}
-	if !regexp.MustCompile(nameRule).MatchString(p.name) {
+	if !isName(p.name) {
 		return c.errorf(y.Get("name"), "the name %q is not of the form module.dataset in lower case", p.name)
 	}
 	if p.namespace == "" {

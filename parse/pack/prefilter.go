@@ -2,7 +2,7 @@ package pack
 
 import (
 	"bytes"
-	"fmt"
+	"encoding/binary"
 	"math"
 	"math/bits"
 	"regexp/syntax"
@@ -388,7 +388,8 @@ type positions struct {
 	rows  []uint64
 }
 
-// newPositions: want returns for a candidate what can stand at its first places.
+// newPositions makes the table of n candidates; want returns for one what can stand at its
+// first places.
 func newPositions(words, n int, want func(i int) []byteSet) *positions {
 	p := &positions{words: words}
 	known := map[string]uint16{}
@@ -398,21 +399,40 @@ func newPositions(words, n int, want func(i int) []byteSet) *positions {
 		all[i] = want(i)
 		used = max(used, min(depth, len(all[i])))
 	}
-	row := make(bitset, words)
+	open := make(bitset, words)
+	table := make([]uint64, 257*words) // by byte, and behind the end
+	var key []byte
 	for at := range used {
-		var class [257]uint16
-		for c := range class {
-			clear(row)
-			for i, sets := range all {
-				if at >= len(sets) || c < 256 && sets[at].has(byte(c)) {
-					row.set(i)
+		clear(open)
+		for i, sets := range all {
+			if at >= len(sets) {
+				open.set(i)
+			}
+		}
+		for c := range 257 {
+			copy(table[c*words:], open)
+		}
+		for i, sets := range all {
+			if at >= len(sets) {
+				continue
+			}
+			for k, w := range sets[at] {
+				for ; w != 0; w &= w - 1 {
+					table[(k<<6+bits.TrailingZeros64(w))*words+i>>6] |= 1 << (i & 63)
 				}
 			}
-			key := fmt.Sprint(row)
-			number, ok := known[key]
+		}
+		var class [257]uint16
+		for c := range class {
+			row := table[c*words : (c+1)*words]
+			key = key[:0]
+			for _, w := range row {
+				key = binary.LittleEndian.AppendUint64(key, w)
+			}
+			number, ok := known[string(key)]
 			if !ok {
 				number = uint16(len(known))
-				known[key] = number
+				known[string(key)] = number
 				p.rows = append(p.rows, row...)
 			}
 			class[c] = number

@@ -2,6 +2,7 @@ package pack
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io/fs"
 	"slices"
@@ -93,10 +94,10 @@ func (s *Set) LoadDir(files fs.FS) error {
 			continue
 		}
 		dir := d.Name()
-		if _, err := fs.Stat(files, dir+"/pack.yaml"); err != nil {
+		src, err := readLimited(files, dir+"/pack.yaml", yaml.MaxSize)
+		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
-		src, err := readLimited(files, dir+"/pack.yaml", yaml.MaxSize)
 		if err != nil {
 			return err
 		}
@@ -122,18 +123,19 @@ func (s *Set) LoadDir(files fs.FS) error {
 
 // readAliases reads the line "aliases: [a, b]" of a pack without compiling it.
 func readAliases(src []byte) []string {
+	const key = "aliases:"
+	list, ok := bytes.CutPrefix(src, []byte(key))
+	if !ok {
+		if _, list, ok = bytes.Cut(src, []byte("\n"+key)); !ok {
+			return nil
+		}
+	}
+	list, _, _ = bytes.Cut(list, []byte("\n"))
 	var out []string
-	for line := range bytes.Lines(src) {
-		list, ok := bytes.CutPrefix(line, []byte("aliases:"))
-		if !ok {
-			continue
+	for _, a := range strings.Split(strings.Trim(strings.TrimSpace(string(list)), "[]"), ",") {
+		if a = strings.Trim(strings.TrimSpace(a), `"'`); a != "" {
+			out = append(out, a)
 		}
-		for _, a := range strings.Split(strings.Trim(strings.TrimSpace(string(list)), "[]"), ",") {
-			if a = strings.Trim(strings.TrimSpace(a), `"'`); a != "" {
-				out = append(out, a)
-			}
-		}
-		break
 	}
 	return out
 }
