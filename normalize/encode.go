@@ -4,7 +4,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"unsafe"
 
 	"github.com/penstock-dev/penstock/internal/scan"
 	"github.com/penstock-dev/penstock/internal/timeparse"
@@ -183,29 +182,6 @@ func newKeyText(path string, flat bool, node func(path string) uint32) keyText {
 	return t
 }
 
-// shape is the text between the values of records that have the same Layout, constants
-// included.
-type shape struct {
-	layout  *parse.Layout
-	same    []sameField
-	fields  []shapeField
-	text    []byte // what stands before each value, one after the other; then scan.Slack
-	end     []byte // what stands behind the last one
-	skipped int    // fields that another one's value leaves no room for
-}
-
-type shapeField struct {
-	at    int32 // of the value
-	size  int32 // of the text before the value
-	array bool
-}
-
-// sameField is a constant whose text is part of the shape although the Layout does not fix it.
-type sameField struct {
-	at    int32
-	value parse.Value
-}
-
 // Append appends the record as one JSON object to dst and returns the result. It
 // allocates only to grow dst and when it meets a new set of fields. It never fails; the
 // error is there to meet the interface of the pipeline's encoders.
@@ -230,82 +206,6 @@ func (e *Encoder) Append(dst []byte, r *parse.Record) ([]byte, error) {
 	return e.appendShape(dst, sh, values), nil
 }
 
-// appendShape writes the record with the given values.
-//
-// Texts are copied in words, whose rubbish behind the end is overwritten by what follows.
-func (e *Encoder) appendShape(dst []byte, sh *shape, values []parse.Value) []byte {
-	n := len(dst)
-	out := dst[:cap(dst)]
-	to := unsafe.Pointer(unsafe.SliceData(out)) // n+room bytes of it are there
-	from := unsafe.Pointer(unsafe.SliceData(sh.text))
-	for i := range sh.fields {
-		f := &sh.fields[i]
-		v := &values[f.at]
-		size := int(f.size)
-		text := v.JSON() // an escaped text is longer than Len
-		known := text != nil
-		if !known {
-			text = v.Bytes()
-		}
-		if n+size+len(text)+maxNumber+2*scan.Slack > len(out) {
-			out = slices.Grow(out[:n], size+len(text)+maxNumber+2*scan.Slack)
-			out = out[:cap(out)]
-			to = unsafe.Pointer(unsafe.SliceData(out))
-		}
-		for at, q := unsafe.Add(to, n), from; ; {
-			*(*[16]byte)(at) = *(*[16]byte)(q)
-			if size -= 16; size <= 0 {
-				break
-			}
-			at, q = unsafe.Add(at, 16), unsafe.Add(q, 16)
-		}
-		from = unsafe.Add(from, f.size)
-		n += int(f.size)
-		switch kind := v.Kind(); {
-		case known && !f.array:
-			*(*byte)(unsafe.Add(to, n)) = '"'
-			scan.Copy(out[n+1:], text)
-			n += len(text) + 2
-			*(*byte)(unsafe.Add(to, n-1)) = '"'
-			continue
-		case kind == parse.KindString && !f.array:
-			*(*byte)(unsafe.Add(to, n)) = '"'
-			if scan.CopyJSON(out[n+1:], text) {
-				n += len(text) + 2
-				*(*byte)(unsafe.Add(to, n-1)) = '"'
-				continue
-			}
-			out = e.appendString(out[:n], text)
-		case kind == parse.KindIP && !f.array:
-			*(*byte)(unsafe.Add(to, n)) = '"'
-			scan.Copy(out[n+1:], text)
-			n += len(text) + 2
-			*(*byte)(unsafe.Add(to, n-1)) = '"'
-			continue
-		case kind == parse.KindInt && !f.array:
-			if text != nil {
-				scan.Copy(out[n:], text)
-				n += len(text)
-				continue
-			}
-			if i := v.Int(); i >= 0 {
-				n += scan.PutUint(out[n:], uint64(i))
-				continue
-			}
-			out = v.AppendText(out[:n])
-		default:
-			out = e.appendValue(out[:n], v, f.array)
-		}
-		n = len(out)
-		out = out[:cap(out)]
-		to = unsafe.Pointer(unsafe.SliceData(out))
-	}
-	return append(out[:n], sh.end...)
-}
-
-// maxNumber is the longest text of an integer, or the quotes of a text.
-const maxNumber = 20
-
 // use makes the plan of s the current one.
 func (e *Encoder) use(s *parse.Schema) {
 	own := e.own[s]
@@ -327,63 +227,6 @@ type ownPlan struct {
 	plan   *plan
 	shapes []*shape           // by the ID of the Layout
 	varied map[parse.Key]bool // constants that are not worth folding into shapes
-}
-
-// shapeOf finds the shape of r, or makes it.
-func (e *Encoder) shapeOf(l *parse.Layout, r *parse.Record, values []parse.Value) *shape {
-	var sh *shape
-	own, id := e.current, l.ID()
-	if id < len(own.shapes) {
-		sh = own.shapes[id]
-	}
-	if sh == nil || sh.layout != l {
-		for id >= len(own.shapes) {
-			own.shapes = append(own.shapes, nil)
-		}
-		sh = &shape{}
-		own.shapes[id] = sh
-		e.makeShape(sh, l, r)
-	}
-	for again := true; again; {
-		again = false
-		for i := range sh.same {
-			if f := &sh.same[i]; values[f.at] != f.value {
-				if own.varied == nil {
-					own.varied = map[parse.Key]bool{}
-				}
-				own.varied[l.Keys()[f.at]] = true // a constant, but not always the same one
-				again = true
-			}
-		}
-		if again {
-			e.makeShape(sh, l, r)
-		}
-	}
-	return sh
-}
-
-// makeShape writes the record once without the values that vary.
-func (e *Encoder) makeShape(sh *shape, l *parse.Layout, r *parse.Record) {
-	sh.layout = l
-	sh.fields, sh.same, sh.text = sh.fields[:0], sh.same[:0], sh.text[:0]
-	conflicts, before := e.Conflicts, 0
-	sh.text = e.walk(sh.text, r, nil, func(dst []byte, k parse.Key, array bool) []byte {
-		at, v := l.Position(k), r.Get(k)
-		if _, ok := l.Fixed(at); ok {
-			return e.appendValue(dst, &v, array)
-		}
-		if v.Flags()&parse.Constant != 0 && !e.current.varied[k] {
-			sh.same = append(sh.same, sameField{int32(at), v})
-			return e.appendValue(dst, &v, array)
-		}
-		sh.fields = append(sh.fields, shapeField{int32(at), int32(len(dst) - before), array})
-		before = len(dst)
-		return dst
-	})
-	sh.end = slices.Clone(sh.text[before:])
-	sh.text = append(sh.text[:before], make([]byte, 2*scan.Slack)...)
-	sh.skipped = e.Conflicts - conflicts
-	e.Conflicts = conflicts
 }
 
 // appendSlow writes a record that has fields named by the wire, or deleted ones.
@@ -553,10 +396,9 @@ func (e *Encoder) appendValue(dst []byte, v *parse.Value, array bool) []byte {
 		dst = append(dst, '[')
 		l := v.List()
 		for i := range l {
-			if i > 0 {
+			if dst = e.appendElement(dst, &l[i]); i < len(l)-1 {
 				dst = append(dst, ',')
 			}
-			dst = e.appendValue(dst, &l[i], false)
 		}
 		return append(dst, ']')
 	}
@@ -589,6 +431,21 @@ func (e *Encoder) appendValue(dst []byte, v *parse.Value, array bool) []byte {
 		dst = append(dst, ']')
 	}
 	return dst
+}
+
+// appendElement is appendValue of an element of a list, most of which are texts and addresses.
+func (e *Encoder) appendElement(dst []byte, v *parse.Value) []byte {
+	if kind := v.Kind(); kind == parse.KindIP || kind == parse.KindString {
+		text, n := v.Bytes(), len(dst)
+		if room := dst[n:cap(dst)]; len(text)+2*scan.Slack < len(room) {
+			room[0] = '"'
+			if ok := scan.CopyJSON(room[1:], text); ok {
+				room[1+len(text)] = '"'
+				return dst[:n+len(text)+2]
+			}
+		}
+	}
+	return e.appendValue(dst, v, false)
 }
 
 // AppendJSONString appends s as a quoted JSON string to dst: strict UTF-8, bytes that

@@ -18,8 +18,7 @@ import (
 type Frame struct {
 	// Slots holds the values of the wanted native keys, absent ones as the zero Value.
 	// The first of two equal keys wins; Duplicates counts the others. They are written
-	// by Put, Fill and Set alone, or Reset would not know what to clear; who must write
-	// into Slots says so by Mark.
+	// by Put, Fill and Set alone, or Reset would not know what to clear.
 	Slots []Value
 	used  []uint64 // one bit for each slot that was written
 	// Rest holds what had no slot, in the order of the wire, if KeepRest is set.
@@ -141,32 +140,12 @@ func (f *Frame) SetText(slot int, b []byte, from, to int, flags Flags) {
 	f.used[slot>>6] |= 1 << (slot & 63)
 }
 
-// Mark tells that somebody else writes into the slots of which set has the bits: bit
-// n&63 of set[n>>6] is that of slot n. It may be shorter than there are slots.
-func (f *Frame) Mark(set []uint64) {
-	for i, w := range set {
-		f.used[i] |= w
-	}
-}
-
-// Tidy takes back Mark for the slots of set into which nothing was written after all.
-func (f *Frame) Tidy(set []uint64) {
-	for i, w := range set {
-		for ; w != 0; w &= w - 1 {
-			if n := bits.TrailingZeros64(w); f.Slots[i<<6+n].kind == KindNone {
-				f.Slots[i<<6+n] = Value{}
-				f.used[i] &^= 1 << n
-			}
-		}
-	}
-}
-
 // IsFilled reports whether slot was written into. It then may hold an absent value all the same; if
 // not it does.
 func (f *Frame) IsFilled(slot int) bool { return f.used[slot>>6]&(1<<(slot&63)) != 0 }
 
-// Filled are the bits of the slots for which IsFilled reports true, as those of Mark. They
-// are valid until the frame changes, and read only.
+// Filled are the bits of the slots for which IsFilled reports true: bit n&63 of the word n>>6 is
+// that of slot n. They are valid until the frame changes, and read only.
 func (f *Frame) Filled() []uint64 { return f.used }
 
 // Written yields the slots that hold something, in their order.

@@ -8,7 +8,7 @@ import "fmt"
 func (f *Frame) checkClear() {
 	for i := range f.Slots {
 		if f.Slots[i].kind != KindNone {
-			panic(fmt.Sprintf("parse: slot %d was written without Put, Fill, Set or Mark", i))
+			panic(fmt.Sprintf("parse: slot %d was written without Put, Fill or Set", i))
 		}
 	}
 }

@@ -22,6 +22,13 @@ func rawUnsafe(w uint64) uint64 {
 	return ((w ^ 0x02*ones) - 0x21*ones) | ((w ^ 0x5c*ones) - ones) | w
 }
 
+// RawUnsafe flags the bytes of a word that can't be copied into a JSON string as they are, or that are not
+// ASCII, in the bits of Highs; the other bits are rubbish.
+func RawUnsafe(w uint64) uint64 { return rawUnsafe(w) }
+
+// Highs are the highest bits of all bytes.
+const Highs = highs
+
 // firstOf returns the index of the first flagged byte of two words, one of which
 // has one.
 func firstOf(m1, m2 uint64) int {

@@ -1,6 +1,10 @@
 package scan
 
-import "math"
+import (
+	"math"
+	"math/bits"
+	"unsafe"
+)
 
 // digits8 reads eight decimal digits from w, the first one lowest.
 func digits8(w uint64) (v uint64, ok bool) {
@@ -106,6 +110,54 @@ func ParseHex(b []byte) (v uint64, ok bool) {
 	return v, true
 }
 
+// DigitsPrefix reads the decimal digits that w begins with, the first one lowest: n of them, at
+// most eight.
+func DigitsPrefix(w uint64) (v uint64, n int) {
+	w ^= 0x30 * ones
+	n = bits.TrailingZeros64((w|(w+0x76*ones))&highs) >> 3 // of the bytes that it marks the lowest is right
+	w <<= (64 - 8*uint(n)) & 63
+	if n == 0 {
+		return 0, 0
+	}
+	w = w*10 + w>>8 // as values8
+	const mask = 0x000000ff000000ff
+	return ((w&mask)*(100+1000000<<32) + (w>>16&mask)*(1+10000<<32)) >> 32 & 0xffffffff, n
+}
+
+// octet reads the octet that w begins with, the first digit lowest. end is where it ends, in bits and
+// seven more, and d what is there, ^ '0'; ok is false where it is none.
+func octet(w uint32) (x uint32, end uint, d byte, ok bool) {
+	w ^= 0x30303030
+	end = uint(bits.TrailingZeros32((w | (w + 0x76767676)) & 0x80808080))
+	if end-15 > 16 { // no digit, or four
+		return 0, 0, 0, false
+	}
+	digits := w << ((39 - end) & 31) // end in the highest byte
+	if bits.ReverseBytes32(digits) > 0x020505 || w&0xFF == 0 && end > 15 {
+		return 0, 0, 0, false
+	}
+	return digits * (1 + 10<<8 + 100<<16) >> 24, end, byte(w >> ((end - 7) & 31)), true
+}
+
+// IPv4Prefix reads the dotted quad without leading zeros that b begins with and that no digit
+// follows, and returns how many bytes it has, or 0.
+func IPv4Prefix(b *[16]byte) (v uint32, n int) {
+	for at := uint(0); ; at++ {
+		w := *(*uint32)(unsafe.Add(unsafe.Pointer(b), at)) // 12 is the most
+		x, end, d, ok := octet(w)
+		if !ok {
+			return 0, 0
+		}
+		if v, at = v<<8|x, at+end>>3; n == 3 {
+			return v, int(at)
+		}
+		if d != '.'^'0' {
+			return 0, 0
+		}
+		n++
+	}
+}
+
 // ParseIPv4 reads b as a dotted quad, the first octet highest in v: four decimal
 // octets without leading zeros and nothing else.
 func ParseIPv4(b []byte) (v uint32, ok bool) {
@@ -113,38 +165,26 @@ func ParseIPv4(b []byte) (v uint32, ok bool) {
 	if n < 7 || n > 15 {
 		return 0, false
 	}
-	i := 0
+	var lo, hi uint64
+	if n >= 8 {
+		lo, hi = load64(b, 0), load64(b, n-8)>>(8*(16-uint(n))) // of eight bytes nothing is left
+	} else {
+		lo = load32(b, 0) | load32(b, 3)<<24
+	}
 	for oct := 0; ; oct++ {
-		if i >= n {
+		x, end, d, ok := octet(uint32(lo))
+		if !ok {
 			return 0, false
 		}
-		x := uint32(b[i] - '0')
-		if x > 9 {
-			return 0, false
-		}
-		i++
-		if x != 0 && i < n {
-			if d := uint32(b[i] - '0'); d <= 9 {
-				x = x*10 + d
-				i++
-				if i < n {
-					if d := uint32(b[i] - '0'); d <= 9 {
-						x = x*10 + d
-						i++
-					}
-				}
-			}
-		}
-		if x > 255 {
-			return 0, false
-		}
-		v = v<<8 | x
+		v, n = v<<8|x, n-int(end>>3)
 		if oct == 3 {
-			return v, i == n
+			return v, n == 0
 		}
-		if i >= n || b[i] != '.' {
+		if d != '.'^'0' {
 			return 0, false
 		}
-		i++
+		n--
+		end++ // the digits and the dot
+		lo, hi = lo>>(end&63)|hi<<((64-end)&63), hi>>(end&63)
 	}
 }

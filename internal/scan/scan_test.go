@@ -149,6 +149,34 @@ func check(t testing.TB, b []byte, c1, c2, c3 byte) {
 			t.Fatalf("ParseIPv4(%q) = %x", b, ip)
 		}
 	}
+	var room [16]byte
+	copy(room[:], b)
+	digits := 0
+	for digits < 8 && room[digits]-'0' <= 9 {
+		digits++
+	}
+	want, _ := strconv.Atoi(string(room[:digits]))
+	if v, n := DigitsPrefix(load64(room[:], 0)); n != digits || v != uint64(want) {
+		t.Fatalf("DigitsPrefix(%q) = %d, %d", room, v, n)
+	}
+	end := 0
+	for end < 16 && (room[end]-'0' <= 9 || room[end] == '.') {
+		end++
+	}
+	text := room[:end]
+	for dots := 0; len(text) > 0; text = text[:len(text)-1] { // up to the fourth dot
+		if dots = bytes.Count(text, []byte(".")); dots < 4 {
+			break
+		}
+	}
+	wip, wok := ParseIPv4(text)
+	prefix, n := IPv4Prefix(&room)
+	if !wok {
+		text = nil
+	}
+	if end < 16 && (n != len(text) || prefix != wip && n > 0) {
+		t.Fatalf("IPv4Prefix(%q) = %x, %d, want %x, %d", room, prefix, n, wip, len(text))
+	}
 }
 
 var seeds = []string{

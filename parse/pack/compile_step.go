@@ -242,10 +242,6 @@ func (c *compiler) textPart(y *yaml.Node) (*textPart, error) {
 		}
 		i := c.declare(name)
 		c.program.texts = append(c.program.texts, i)
-		for len(t.fills) <= i>>6 {
-			t.fills = append(t.fills, 0)
-		}
-		t.fills[i>>6] |= 1 << (i & 63)
 		return i
 	}
 	for i, it := range items {

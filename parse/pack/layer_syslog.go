@@ -254,32 +254,24 @@ func (s *state) readStructured(m *syslog.Message, l *layer, st *layerState) erro
 		return nil
 	}
 	params := st.syslog.Params(m)
-	for i := range params.Len() {
-		slot := params.Slot(i)
-		if slot >= 0 && present(s.frame.Slots[slot]) {
-			slot = -1 // of another element
-		}
-		if slot < 0 && !s.keep {
-			continue
-		}
-		var name []byte
-		if slot < 0 {
+	var other func(i int) bool
+	if s.keep {
+		other = func(i int) bool {
 			var p syslog.Param
 			if params.At(i, &p); len(p.Name) == 0 {
-				continue
+				return true
 			}
-			b := s.frame.Text.Scratch(len(p.ID) + 1 + len(p.Name))
-			b = append(append(append(b, p.ID...), '.'), p.Name...)
-			name = s.frame.Text.Keep(b)
+			text := s.frame.Text
+			name := append(append(append(text.Scratch(len(p.ID)+1+len(p.Name)), p.ID...), '.'), p.Name...)
+			name = text.Keep(name)
+			if p.Escaped {
+				p.Value = text.Keep(syslog.AppendUnescaped(text.Scratch(len(p.Value)), p.Value))
+			}
+			return s.frame.Put(-1, int32(ecs.LogSyslogStructuredData), name, parse.BytesValue(p.Value))
 		}
-		text, escaped := params.Value(i)
-		if escaped {
-			text = s.frame.Text.Keep(syslog.AppendUnescaped(s.frame.Text.Scratch(len(text)), text))
-		}
-		v := parse.BytesValue(text)
-		if !s.frame.Put(slot, int32(ecs.LogSyslogStructuredData), name, v) {
-			return errcat.New(errcat.Oversize, errcat.StageParse, "too many structured data parameters")
-		}
+	}
+	if !params.Fill(&s.frame, other) {
+		return errcat.New(errcat.Oversize, errcat.StageParse, "too many structured data parameters")
 	}
 	return nil
 }

@@ -153,11 +153,8 @@ func (s *state) do(n *routeNode) (result int32) {
 		return truth(n.part.run(s))
 	case routeFill:
 		is := n.part.run(s)
-		if p, ok := n.part.(*textPart); ok {
-			s.frame.Tidy(p.fills)
-			if is {
-				return int32(s.matched) + 1
-			}
+		if _, ok := n.part.(*textPart); ok && is {
+			return int32(s.matched) + 1
 		}
 		return truth(is)
 	case routeCond:

@@ -9,6 +9,7 @@ import (
 	"github.com/penstock-dev/penstock/parse"
 	"github.com/penstock-dev/penstock/parse/kernel/json"
 	"github.com/penstock-dev/penstock/parse/kernel/syslog"
+	"github.com/penstock-dev/penstock/parse/kernel/text"
 )
 
 // state is what one worker has in its hands while it runs a pack on one event.
@@ -53,6 +54,7 @@ type state struct {
 	carried bool
 	carrier syslog.Message
 	headers syslog.Parser
+	texts   text.Matcher
 	// What an event that carries another product's message is handed to, or nil; and of an
 	// event that was carried, the carrier's event and the message that held both.
 	relay      func(s *state, raw []byte, out *parse.Events[parse.Record]) bool

@@ -114,16 +114,14 @@ func (p *endPart) run(s *state) bool {
 type textPart struct {
 	from     int
 	set      *text.Set
-	fills    []uint64 // bits of the slots that it writes into
-	branches []*step  // by pattern; nil where all share what follows
+	branches []*step // by pattern; nil where all share what follows
 	onError  string
 	line     int // a place, see compiler.place
 }
 
 func (p *textPart) run(s *state) bool {
 	v := s.frame.Slots[p.from]
-	s.frame.Mark(p.fills)
-	id, ok := p.set.Match(s.text(v), s.frame.Slots)
+	id, ok := s.texts.Match(p.set, s.text(v), &s.frame)
 	if !ok {
 		switch p.onError {
 		case "fail":

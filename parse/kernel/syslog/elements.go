@@ -142,6 +142,27 @@ func (p *Params) Value(i int) (value []byte, escaped bool) {
 	return p.text[q.value:q.valueEnd:q.valueEnd], q.escaped
 }
 
+// Fill puts the values, without escapes, into those of f's slots that hold no value. For each
+// parameter without such a slot it calls other, unless that is nil, and stops where that
+// reports false, which Fill then does as well.
+func (p *Params) Fill(f *parse.Frame, other func(i int) bool) bool {
+	for i := range p.list {
+		q := &p.list[i]
+		if q.slot < 0 || f.Slots[q.slot].Kind() > parse.KindNull {
+			if other != nil && !other(i) {
+				return false
+			}
+			continue
+		}
+		text := scan.Part(p.text, q.value, q.valueEnd) // a quote is behind it
+		if q.escaped {
+			text = f.Text.Keep(AppendUnescaped(f.Text.Scratch(len(text)), text))
+		}
+		f.Fill(int(q.slot), text, 0)
+	}
+	return true
+}
+
 // At sets a to the i-th parameter.
 func (p *Params) At(i int, a *Param) {
 	q := &p.list[i]

@@ -2,10 +2,12 @@ package syslog_test
 
 import (
 	"bytes"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/penstock-dev/penstock/parse"
 	"github.com/penstock-dev/penstock/parse/kernel/syslog"
 	"github.com/penstock-dev/penstock/parse/kernel/syslog/strict"
 )
@@ -14,7 +16,12 @@ func FuzzParse(f *testing.F) {
 	for _, r := range rows() {
 		f.Add([]byte(r.line))
 	}
-	used := syslog.Parser{Options: *options}
+	used, named := syslog.Parser{Options: *options}, syslog.Parser{Options: *options}
+	keys, err := parse.NewKeys([]string{"iut", "eventSource", "y"}, []int{0, 1, 2})
+	if err != nil {
+		f.Fatal(err)
+	}
+	named.Names(parse.NewKeyOrder(keys, '='))
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		before := bytes.Clone(raw)
 		var m, again, inner syslog.Message
@@ -37,6 +44,24 @@ func FuzzParse(f *testing.F) {
 			}
 			if buf = syslog.AppendUnescaped(buf[:0], p.Value); len(buf) > len(p.Value) || !p.Escaped && !bytes.Equal(buf, p.Value) {
 				t.Fatalf("%q: unescaped %q to %q", raw, p.Value, buf)
+			}
+		}
+		for range 2 { // the second time the names come as expected
+			if err2 := named.Parse(raw, &again); (err == nil) != (err2 == nil) || show(&m) != show(&again) {
+				t.Fatalf("%q: a Parser with names reads\n     %s\nwant %s", raw, show(&again), show(&m))
+			}
+			params, i := named.Params(&again), 0
+			for e := m.Elements(); e.Next(&p); i++ {
+				var q syslog.Param
+				if i < params.Len() {
+					params.At(i, &q)
+				}
+				if p.Slot = q.Slot; !reflect.DeepEqual(p, q) {
+					t.Fatalf("%q: parameter %d is noted as %+v, want %+v", raw, i, q, p)
+				}
+			}
+			if i != params.Len() {
+				t.Fatalf("%q: %d parameters are noted, want %d", raw, params.Len(), i)
 			}
 		}
 		if (n == 0) != (len(m.StructuredData) == 0) {

@@ -4,6 +4,7 @@ import (
 	"math/bits"
 
 	"github.com/penstock-dev/penstock/errcat"
+	"github.com/penstock-dev/penstock/internal/scan"
 	"github.com/penstock-dev/penstock/internal/timeparse"
 )
 
@@ -112,77 +113,127 @@ func failField(raw []byte, begin int, name string, bad errcat.Category, offset i
 //
 // Where the parser has Names, it compares the name that should come next before it looks for
 // the end of one, and notes the parameters for Params.
-func (p *Parser) structuredData(raw []byte, i int) (int, error) {
+func (p *Parser) structuredData(raw []byte, start int) (int, error) {
 	left := limit(p.MaxParams, defaultMaxParams)
 	p.params = p.params[:0]
 	if p.names != nil {
 		p.names.Begin()
 	}
-	begin, params := i, false
-	for i < len(raw) && raw[i] == '[' {
+	b := raw[start:]
+	i, params := 0, false
+	for i < len(b) && b[i] == '[' {
 		if left--; left < 0 {
-			return 0, fail(errcat.Oversize, "structured_data", i, errParams)
+			return 0, fail(errcat.Oversize, "structured_data", start+i, errParams)
 		}
-		j := nameEnd(raw, i+1)
-		if j == len(raw) {
-			return 0, fail(errcat.Truncated, "structured_data", j, errCutSD)
+		j := nameEnd(b, i+1)
+		if j == len(b) {
+			return 0, fail(errcat.Truncated, "structured_data", len(raw), errCutSD)
 		}
 		if j == i+1 {
 			return 0, nil
 		}
 		id, idEnd, first := i+1, j, true
-		for raw[j] == ' ' {
-			for j < len(raw) && raw[j] == ' ' {
+		if p.names != nil {
+			had := len(p.params)
+			j = p.expected(b, j, id, left)
+			if n := len(p.params) - had; n > 0 {
+				left, params, first = left-n, true, false
+			}
+		}
+		for b[j] == ' ' {
+			for j < len(b) && b[j] == ' ' {
 				j++
 			}
-			if j < len(raw) && raw[j] == ']' {
+			if j < len(b) && b[j] == ']' {
 				break
 			}
 			name := j
-			n, slot := 0, -1
-			if p.names != nil {
-				n, slot = p.names.Guess(raw, j)
-			}
-			known := n > 0
-			if j += n; !known {
-				j = nameEnd(raw, j)
-			}
-			if j == len(raw) || raw[j] == '=' && j+1 == len(raw) {
+			j = nameEnd(b, j)
+			if j == len(b) || b[j] == '=' && j+1 == len(b) {
 				return 0, fail(errcat.Truncated, "structured_data", len(raw), errCutSD)
 			}
-			if j == name || raw[j] != '=' || raw[j+1] != '"' {
+			if j == name || b[j] != '=' || b[j+1] != '"' {
 				return 0, nil
 			}
 			if left--; left < 0 {
-				return 0, fail(errcat.Oversize, "structured_data", name, errParams)
+				return 0, fail(errcat.Oversize, "structured_data", start+name, errParams)
 			}
-			value := j + 2
-			end, escaped := closingQuote(raw, value)
-			if end < 0 || end+1 == len(raw) {
+			end, escaped := closingQuote(b, j+2)
+			if end < 0 || end+1 == len(b) {
 				return 0, fail(errcat.Truncated, "structured_data", len(raw), errCutSD)
 			}
-			if p.names != nil {
-				if !known {
-					slot = p.names.Find(raw[name:j])
-				}
-				p.params = append(p.params, param{uint32(id - begin), uint32(idEnd - begin), uint32(name - begin), uint32(j - begin),
-					uint32(value - begin), uint32(end - begin), int32(slot), first, escaped})
+			params = true
+			if p.names == nil {
+				j = end + 1
+				continue
 			}
-			params, first = true, false
-			j = end + 1
+			slot := p.names.Find(b[name:j])
+			p.params = append(p.params, param{uint32(id), uint32(idEnd), uint32(name), uint32(j), uint32(j + 2), uint32(end), int32(slot), first, escaped})
+			first = false
+			had := len(p.params)
+			j = p.expected(b, end+1, id, left)
+			left -= len(p.params) - had
 		}
-		if raw[j] != ']' {
+		if b[j] != ']' {
 			return 0, nil
 		}
 		if first && p.names != nil {
-			p.params = append(p.params, param{id: uint32(id - begin), idEnd: uint32(idEnd - begin), slot: -1, first: true})
+			p.params = append(p.params, param{id: uint32(id), idEnd: uint32(idEnd), slot: -1, first: true})
 		}
 		i = j + 1
 	}
-	if i < len(raw) && raw[i] != ' ' && !params {
+	if i < len(b) && b[i] != ' ' && !params {
 		return 0, nil // "[text]more" is no element
 	}
-	return i, nil
+	return start + i, nil
+}
+
+// expected notes the parameters at b[j:] of the element whose SD-ID stands at b[id:], at most
+// max, as long as each is one space, the name that should come next, and a value. It returns the offset behind the
+// last one, where b goes on.
+func (p *Parser) expected(b []byte, j, id, max int) int {
+	list, names := p.params, p.names
+	idEnd, before := uint32(j), len(list)
+	if before > 0 && int(list[before-1].id) == id {
+		idEnd = list[before-1].idEnd
+	}
+	for len(list) < cap(list) && len(list)-before < max && j < len(b) && b[j] == ' ' {
+		n, slot := names.Guess(b, j+1)
+		at := j + n + 2
+		if n == 0 || at >= len(b) || b[at] != '"' {
+			break
+		}
+		end, escaped := at+1, false
+		for {
+			if end+8 > len(b) {
+				end, escaped = restOfValue(b, end, escaped)
+				break
+			}
+			x := scan.Load64(b, end)
+			quote, slash := x^'"'*ones, x^'\\'*ones
+			hit := ((quote-ones)&^quote | (slash-ones)&^slash) & highs
+			if hit == 0 {
+				end += 8
+				continue
+			}
+			end += bits.TrailingZeros64(hit) >> 3
+			if b[end] == '"' {
+				break
+			}
+			end, escaped = end+2, true
+		}
+		if end < 0 || end+1 >= len(b) {
+			break
+		}
+		list = list[:len(list)+1]
+		q := &list[len(list)-1]
+		q.id, q.idEnd, q.name, q.nameEnd = uint32(id), idEnd, uint32(j+1), uint32(at-1)
+		q.value, q.valueEnd, q.slot = uint32(at+1), uint32(end), int32(slot)
+		q.first, q.escaped = len(list)-1 == before && int(idEnd) == j, escaped
+		j = end + 1
+	}
+	p.params = list
+	return j
 }
 
 const (
@@ -233,7 +284,7 @@ func nameEnd(raw []byte, i int) int {
 // or -1, and reports whether there are backslashes in front of it.
 func closingQuote(raw []byte, i int) (end int, escaped bool) {
 	for i+8 <= len(raw) {
-		x := load64(raw[i:])
+		x := scan.Load64(raw, i)
 		quote, slash := x^'"'*ones, x^'\\'*ones
 		hit := ((quote-ones)&^quote | (slash-ones)&^slash) & highs
 		if hit == 0 {
@@ -247,6 +298,11 @@ func closingQuote(raw []byte, i int) (end int, escaped bool) {
 		escaped = true
 		i += 2
 	}
+	return restOfValue(raw, i, escaped)
+}
+
+// restOfValue is closingQuote byte by byte.
+func restOfValue(raw []byte, i int, escaped bool) (int, bool) {
 	for ; i < len(raw); i++ {
 		switch raw[i] {
 		case '"':

@@ -12,6 +12,7 @@ import (
 	"unsafe"
 
 	"github.com/penstock-dev/penstock/errcat"
+	"github.com/penstock-dev/penstock/internal/arena"
 	"github.com/penstock-dev/penstock/parse"
 	"github.com/penstock-dev/penstock/parse/kernel/syslog"
 )
@@ -670,6 +671,30 @@ func TestParams(t *testing.T) {
 		}
 		if n != got.Len() {
 			t.Fatalf("%q: %d parameters, want %d", raw, got.Len(), n)
+		}
+		var frame parse.Frame
+		var text arena.Bytes
+		frame.Reset(10, &text)
+		filled, others := map[int]string{}, 0
+		var left []int
+		if !got.Fill(&frame, func(i int) bool { left = append(left, i); return true }) {
+			t.Fatalf("%q: Fill stopped", raw)
+		}
+		for i := range got.Len() {
+			if _, taken := filled[got.Slot(i)]; got.Slot(i) < 0 || taken {
+				if others >= len(left) || left[others] != i {
+					t.Fatalf("%q: %v are left, not %d", raw, left, i)
+				}
+				others++
+				continue
+			}
+			value, _ := got.Value(i)
+			filled[got.Slot(i)] = string(syslog.AppendUnescaped(nil, value))
+		}
+		for i := range frame.Slots {
+			if want, ok := filled[i]; frame.Slots[i].Str() != want || frame.IsFilled(i) != ok {
+				t.Fatalf("%q: slot %d is %q, want %q", raw, i, frame.Slots[i].Str(), want)
+			}
 		}
 	}
 	if ready == 0 {

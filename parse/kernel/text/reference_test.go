@@ -375,6 +375,20 @@ func compare(t *testing.T, patterns []Pattern, s *Set, r *reference, text string
 	if s.Exhausted() != before {
 		return false // the budget is no part of the reference
 	}
+	var matcher Matcher
+	var frame parse.Frame
+	frame.Reset(s.Slots(), nil)
+	for range 2 { // the second time it is not new
+		again, matched := matcher.Match(s, []byte(text), &frame)
+		if again != id || matched != ok {
+			t.Fatalf("a Matcher finds %d, %v in %q, the set %d, %v", again, matched, text, id, ok)
+		}
+	}
+	for i, v := range frame.Slots {
+		if !v.Equal(slots[i]) || v.Flags() != slots[i].Flags() || frame.IsFilled(i) == v.IsZero() {
+			t.Fatalf("a Matcher makes %v of %q, the set %v", v, text, slots[i])
+		}
+	}
 	want := r.match(text)
 	describe := func() string {
 		var b strings.Builder

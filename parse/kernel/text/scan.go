@@ -3,6 +3,8 @@ package text
 import (
 	"encoding/binary"
 	"net/netip"
+
+	"github.com/penstock-dev/penstock/internal/scan"
 )
 
 // The scanners read one value at the start of b and return how many bytes it takes, or
@@ -13,38 +15,7 @@ func scanIPv4(b []byte) (addr uint32, n int) {
 	if len(b) < 16 {
 		return scanShortIPv4(b)
 	}
-	// As scanShortIPv4, with no end of b in sight.
-	w := (*[16]byte)(b)
-	i := uint(0)
-	for oct := 0; ; oct++ {
-		x := uint32(w[i&15] - '0')
-		if x > 9 {
-			return 0, 0
-		}
-		i++
-		if d := uint32(w[i&15] - '0'); d <= 9 {
-			if x == 0 {
-				return 0, 0
-			}
-			x = x*10 + d
-			i++
-			if d := uint32(w[i&15] - '0'); d <= 9 {
-				x = x*10 + d
-				i++
-				if x > 255 || w[i&15]-'0' <= 9 {
-					return 0, 0
-				}
-			}
-		}
-		addr = addr<<8 | x
-		if oct == 3 {
-			return addr, int(i)
-		}
-		if w[i&15] != '.' {
-			return 0, 0
-		}
-		i++
-	}
+	return scan.IPv4Prefix((*[16]byte)(b))
 }
 
 func scanShortIPv4(b []byte) (addr uint32, n int) {
