@@ -26,6 +26,12 @@ type signature struct {
 	cefPairs  []vendorProduct // vendor and product of the header
 	need      []needle        // payload holds one of them, or no regex matches
 	rawNeed   []needle        // the same for the message with its header and rawRegex
+	leads     []lead          // of regex
+	rawLeads  []lead          // of rawRegex
+	held      []byteSet       // a text that regex matches has a byte of each
+	rawHeld   []byteSet       // the same for the message with its header and rawRegex
+	rows      []stretch       // a text that regex matches has each
+	rawRows   []stretch       // the same for the message with its header and rawRegex
 	anyVendor bool
 	sure      bool             // nobody else's messages have all of this
 	header    string           // any, none, bare, rfc3164, rfc5424
@@ -180,6 +186,9 @@ func (c *compiler) signature(y *yaml.Node) (*signature, error) {
 		return nil, err
 	}
 	sg.need, sg.rawNeed = neededBy(sg.regex), neededBy(sg.rawRegex)
+	sg.held, sg.rawHeld = heldBy(sg.regex), heldBy(sg.rawRegex)
+	sg.rows, sg.rawRows = stretchesBy(sg.regex), stretchesBy(sg.rawRegex)
+	sg.leads, sg.rawLeads = leadsOf(sg.regex), leadsOf(sg.rawRegex)
 	if sg.class == classAny && len(sg.prefixes) > 0 {
 		sg.class = classOf(sg.prefixes)
 	}
@@ -379,19 +388,35 @@ func (sg *signature) matches(v *view) bool {
 	if sg.pairs > 0 && countPairs(v.payload, sg.pairs) < sg.pairs {
 		return false
 	}
-	if len(sg.need) > 0 && !anyIn(v.payload, sg.need) {
+	if len(sg.held) > 0 && !v.payloadBytes().meetsAll(sg.held) {
 		return false
 	}
-	for _, re := range sg.regex {
-		if !re.Match(beginning(v.payload)) {
+	if len(sg.rawHeld) > 0 && !v.rawBytes().meetsAll(sg.rawHeld) {
+		return false
+	}
+	for i := range sg.rows {
+		if !sg.rows[i].in(v.payload) {
 			return false
 		}
 	}
-	if n := len(sg.rawNeed); n > 0 && n <= 8 && !anyIn(v.raw, sg.rawNeed) {
+	for i := range sg.rawRows {
+		if !sg.rawRows[i].in(v.raw) {
+			return false
+		}
+	}
+	if len(sg.need) > 0 && !anyIn(v.payload, sg.need) {
 		return false
 	}
-	for _, re := range sg.rawRegex {
-		if !re.Match(beginning(v.raw)) {
+	for i, re := range sg.regex {
+		if !sg.leads[i].allows(v.payload) || !re.Match(beginning(v.payload)) {
+			return false
+		}
+	}
+	if len(sg.rawNeed) > 0 && !anyIn(v.raw, sg.rawNeed) {
+		return false
+	}
+	for i, re := range sg.rawRegex {
+		if !sg.rawLeads[i].allows(v.raw) || !re.Match(beginning(v.raw)) {
 			return false
 		}
 	}

@@ -22,6 +22,8 @@ type view struct {
 	payload []byte
 	class   class
 
+	payloadHas, rawHas presence // as far as expressions look
+
 	live, mask bitset // candidates of textIndex
 	narrowed   []narrowing
 
@@ -42,6 +44,7 @@ type view struct {
 func (v *view) reset(raw []byte) {
 	v.raw, v.isObject, v.headerDone, v.headerRead = raw, false, false, false
 	v.app = nil
+	v.payloadHas.done, v.rawHas.done = false, false
 	p := trimSpaceAndBOM(raw)
 	if len(p) > 0 && (p[0] == '{' || p[0] == '[') && looksJSON(p) {
 		v.payload, v.class, v.header = p, classJSON, syslog.Message{}
@@ -129,6 +132,17 @@ func looksJSON(p []byte) bool {
 type member struct {
 	visit uint32
 	found json.Found
+}
+
+// payloadBytes are the bytes of the payload, as far as expressions look at it.
+func (v *view) payloadBytes() *byteSet { return v.payloadHas.of(beginning(v.payload)) }
+
+// rawBytes are those of the message.
+func (v *view) rawBytes() *byteSet {
+	if len(v.raw) == len(v.payload) {
+		return v.payloadBytes()
+	}
+	return v.rawHas.of(beginning(v.raw))
 }
 
 // readMembers finds the members that signatures ask for. An array is judged by its first
