@@ -234,7 +234,7 @@ func (f *Follower) Run(ctx context.Context, out *ingest.Emit) error {
 		scanner.Wait()
 		f.closeAll()
 	}()
-	r := &rounds{f: f, out: out, store: store, window: window{most: f.opts.MaxUncommitted, acked: make(chan struct{}, 1)}}
+	r := &rounds{f: f, out: out, store: store, window: newWindow(f.opts.MaxUncommitted)}
 	err = r.run(ctx)
 	cancel()
 	scanner.Wait()

@@ -74,9 +74,17 @@ func (r *rounds) run(ctx context.Context) error {
 			continue
 		}
 		// Not for each file by itself: to look through all of them has its price.
+		enough := time.After(max(soonest.Sub(now), f.opts.Poll/10, time.Millisecond))
 		select {
 		case <-ctx.Done():
-		case <-time.After(max(soonest.Sub(now), f.opts.Poll/10, time.Millisecond)):
+		case <-enough:
+		case <-r.window.acked:
+			// The checkpoint may cover more now.
+			select {
+			case <-ctx.Done():
+			case <-enough:
+			case <-time.After(r.pause - f.opts.Now().Sub(r.saved)):
+			}
 		}
 	}
 	return nil

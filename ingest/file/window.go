@@ -13,7 +13,15 @@ type window struct {
 	most  int // 0: no bound, and nothing is counted
 	count int
 	ages  []*generation // those that have sent some
-	acked chan struct{} // told of each answer; holds one
+	acked chan struct{} // told of each answer; holds one; nil without a bound
+}
+
+func newWindow(most int) window {
+	w := window{most: most}
+	if most > 0 {
+		w.acked = make(chan struct{}, 1)
+	}
+	return w
 }
 
 // sent is a chunk.

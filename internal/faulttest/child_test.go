@@ -145,7 +145,7 @@ func childTail() error {
 	}
 	src, err := file.Follow(file.FollowOptions{
 		Include: []string{filepath.Join(dir, "in", "app.log*")}, Checkpoint: filepath.Join(dir, "positions"),
-		CheckpointEvery: 5 * time.Millisecond, MaxUncommitted: window, Poll: 10 * time.Millisecond, Scan: 50 * time.Millisecond,
+		CheckpointEvery: time.Millisecond, MaxUncommitted: window, Poll: 10 * time.Millisecond, Scan: 50 * time.Millisecond,
 	})
 	if err != nil {
 		return err
