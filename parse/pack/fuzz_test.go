@@ -1,6 +1,7 @@
 package pack
 
 import (
+	"bytes"
 	"os"
 	"path/filepath"
 	"testing"
@@ -8,6 +9,7 @@ import (
 
 	"github.com/penstock-dev/penstock/errcat"
 	"github.com/penstock-dev/penstock/parse"
+	"github.com/penstock-dev/penstock/parse/kernel/json"
 )
 
 // Any bytes are a pack or an error with a place, soon; and a pack that compiles takes any
@@ -76,6 +78,27 @@ func FuzzExpression(f *testing.F) {
 		}
 		if _, err := evaluate(t, expr, exprInput); err != nil && !IsPackError(err) {
 			t.Errorf("%q: %v", expr, err)
+		}
+	})
+}
+
+// A message that mayHold says no of would have been split into itself.
+func FuzzMayHold(f *testing.F) {
+	for _, s := range []string{
+		`{"a":[{"b":1}],"Records":[{"c":2},{"d":3}]}`, `{"Records" : [ {"a":"x"} ]}`, "{\"Records\"\n:\t[\r{", `{"Records":[]}`,
+		`{"\u0052ecords":[{"a":"x"}]}`, `{"x\"Records":[{}]}`, `{"a":"\\","Records":[{}]}`, `{"a":"\"Records\":[{"}`, `{"":[{}]}`, `{"Records":[[{}]]}`,
+	} {
+		f.Add(s)
+	}
+	sp := &splitter{keys: [][]byte{[]byte(`Records"`), []byte(`"`)}, json: json.SplitOptions{Wrappers: []string{"Records", ""}, AnyEnvelope: true, Framed: true}}
+	f.Fuzz(func(t *testing.T, s string) {
+		raw := bytes.TrimRight(trimSpaceAndBOM([]byte(s)), " \t\r\n")
+		if len(raw) == 0 || raw[0] != '{' || sp.mayHold(raw) {
+			return
+		}
+		items := json.AppendItems(nil, raw, &sp.json)
+		if len(items) != 1 || items[0].Envelope != nil || items[0].Err != nil || string(items[0].Raw) != string(raw) {
+			t.Errorf("%q: %d items", raw, len(items))
 		}
 	})
 }

@@ -91,15 +91,68 @@ const maxItems = 1 << 14
 var errTooManyItems = errcat.Newf(errcat.Oversize, errcat.StageParse, "a message of more than %d events", maxItems)
 
 // mayHold reports whether the object b can be a wrapper at all: most messages hold one
-// event, and a search for the key is far quicker than a walk over the members.
+// event, and a search for arrays of objects is far quicker than a walk over the members.
 func (sp *splitter) mayHold(b []byte) bool {
-	for _, k := range sp.keys {
-		if bytes.Contains(b, k) {
+	if len(sp.keys) == 0 {
+		return false
+	}
+	if sp.lines { // what follows the object is split as well, wrapper or not
+		for _, k := range sp.keys {
+			if bytes.Contains(b, k) {
+				return true
+			}
+		}
+		return bytes.Contains(b, []byte(`\u00`)) // a key may be written with escapes
+	}
+	for i := 0; ; {
+		k := bytes.IndexByte(b[i:], '[')
+		if k < 0 {
+			return false
+		}
+		at := i + k
+		for i = at + 1; i < len(b) && isJSONSpace(b[i]); i++ {
+		}
+		if i < len(b) && b[i] == '{' && sp.named(b[:at]) {
 			return true
 		}
 	}
-	return len(sp.keys) > 0 && bytes.Contains(b, []byte(`\u00`)) // a key may be written with escapes
 }
+
+// named reports whether b ends with one of the keys and a colon. Of a key that has a backslash
+// in it, or before it, nothing is known.
+func (sp *splitter) named(b []byte) bool {
+	end := len(b)
+	back := func(c byte) bool {
+		for end > 0 && isJSONSpace(b[end-1]) {
+			end--
+		}
+		if end == 0 || b[end-1] != c {
+			return false
+		}
+		end--
+		return true
+	}
+	if !back(':') || !back('"') {
+		return false
+	}
+	start := end
+	for start > 0 && b[start-1] != '"' {
+		if start--; b[start] == '\\' {
+			return true
+		}
+	}
+	if start > 1 && b[start-2] == '\\' {
+		return true
+	}
+	for _, w := range sp.json.Wrappers {
+		if string(b[start:end]) == w {
+			return true
+		}
+	}
+	return false
+}
+
+func isJSONSpace(c byte) bool { return c == ' ' || c == '\t' || c == '\n' || c == '\r' }
 
 func (c *compiler) splitter(y *yaml.Node) (*splitter, error) {
 	if err := c.known(y, "json", "envelope", "lines", "header", "alone"); err != nil {
