@@ -363,6 +363,46 @@ func toMAC(r *parse.Record, v parse.Value) (parse.Value, bool) {
 		return v, false
 	}
 	b := v.Bytes()
+	if len(b) == len("00:00:00:00:00:00") {
+		out := r.Text().Scratch(len(b))[:len(b)]
+		if usualMAC(out, b) {
+			return parse.BytesValue(r.Text().Keep(out)), true
+		}
+	}
+	return anyMAC(r, v, b)
+}
+
+// usualMAC is toMAC for six octets of two digits, which nearly all are. Where it reports false
+// out holds rubbish.
+func usualMAC(out, b []byte) bool {
+	sep := b[2]
+	if sep != ':' && sep != '-' {
+		return false
+	}
+	for i := 0; ; i += 3 {
+		high, low := upperHex[b[i]], upperHex[b[i+1]]
+		if high == 0 || low == 0 {
+			return false
+		}
+		out[i], out[i+1] = high, low
+		if i+2 == len(b) {
+			return true
+		}
+		if b[i+2] != sep {
+			return false
+		}
+		out[i+2] = '-'
+	}
+}
+
+// upperHex is read-only.
+var upperHex = [256]byte{
+	'0': '0', '1': '1', '2': '2', '3': '3', '4': '4', '5': '5', '6': '6', '7': '7', '8': '8', '9': '9',
+	'a': 'A', 'b': 'B', 'c': 'C', 'd': 'D', 'e': 'E', 'f': 'F', 'A': 'A', 'B': 'B', 'C': 'C', 'D': 'D', 'E': 'E', 'F': 'F',
+}
+
+// anyMAC is toMAC of the text b of v.
+func anyMAC(r *parse.Record, v parse.Value, b []byte) (parse.Value, bool) {
 	var hex [16]byte
 	n, group, groups := 0, 0, 0
 	var sep byte
