@@ -108,7 +108,10 @@ Formats and the native names that they give:
 
 	syslog: {host: 'host.hostname', time: true, relayed: true, required: false}
 	        syslog.hostname .appname .procid .msgid .priority .facility .severity .time
-	        .sequence .uptime .level .header, sd.PARAM; message becomes the payload.
+	        .sequence .uptime .level .repeated .header, sd.PARAM; message becomes the payload
+	        (of "message repeated 3 times: [ text]" the text; the number is kept as .repeated).
+	        A relay's header in front of the device's is passed over: one with a priority, and one
+	        without that tells time, host and program.
 	        Sets log.syslog.*, @timestamp and the fields named by host ('none' for none).
 	        A message without header is passed on as it is, unless required. params: PREFIX
 	        gives PREFIX.PARAM instead of sd.PARAM, params: '' the bare PARAM

@@ -13,7 +13,7 @@ import (
 )
 
 // syslogParts are the native names of a syslog header, behind "syslog.".
-var syslogParts = []string{"hostname", "appname", "procid", "msgid", "priority", "facility", "severity", "time", "sequence", "uptime", "level", "header"}
+var syslogParts = []string{"hostname", "appname", "procid", "msgid", "priority", "facility", "severity", "time", "sequence", "uptime", "level", "repeated", "header"}
 
 func (c *compiler) syslogLayer(l *layer, y *yaml.Node, common []string) error {
 	if err := c.known(y, append(common, "host", "relayed", "time", "required", "params")...); err != nil {
@@ -52,8 +52,8 @@ func (c *compiler) syslogLayer(l *layer, y *yaml.Node, common []string) error {
 			c.program.priorities = &priorities{family: c.program.schema.NewBlocks()}
 		}
 		for i, n := range syslogParts {
-			if _, ok := c.uses["syslog."+n]; !ok && n != "header" {
-				l.header[i] = -1 // nobody asks; the header itself is for Explain
+			if _, ok := c.uses["syslog."+n]; !ok && n != "header" && n != "repeated" {
+				l.header[i] = -1 // nobody asks; the header itself is for Explain, the number is kept
 			}
 		}
 	})
@@ -75,14 +75,17 @@ func (c *compiler) syslogLayer(l *layer, y *yaml.Node, common []string) error {
 			s.frame.Set(slotMessage, parse.BytesValue(m.Payload))
 			return nil
 		}
-		if relayed && len(m.Payload) > 0 && (m.Payload[0] == '<' || m.Payload[0] == ' ') {
+		if relayed {
 			var inner syslog.Message
-			if st.syslog.Relayed(m, &inner) && inner.HasPriority {
+			if nested(&st.syslog, m, &inner) {
 				if len(inner.Hostname) == 0 {
 					inner.Hostname = m.Hostname
 				}
 				if !inner.HasTime {
 					inner.HasTime, inner.Time, inner.TimeText = m.HasTime, m.Time, m.TimeText
+				}
+				if !inner.HasPriority {
+					inner.HasPriority, inner.Priority = m.HasPriority, m.Priority
 				}
 				inner.HeaderLen += m.HeaderLen
 				*m = inner
@@ -92,6 +95,24 @@ func (c *compiler) syslogLayer(l *layer, y *yaml.Node, common []string) error {
 		return s.readStructured(m, l, st)
 	}
 	return nil
+}
+
+// nested reads the header of a device behind that of the relay in m. One without a priority
+// must tell time, host and program, and the relay none of the latter: many messages begin
+// with a time of their own.
+func nested(p *syslog.Parser, m, inner *syslog.Message) bool {
+	b := m.Payload
+	if len(b) < 16 {
+		return false
+	}
+	bare := b[0] != '<' && b[0] != ' '
+	if bare && (len(m.AppName) > 0 || len(m.Hostname) == 0 || !(b[3] == ' ' && b[6] == ' ' && b[9] == ':' || b[4] == '-' && b[7] == '-' && b[10] == 'T')) {
+		return false
+	}
+	if !p.Relayed(m, inner) {
+		return false
+	}
+	return inner.HasPriority || bare && inner.HasTime && len(inner.Hostname) > 0 && len(inner.AppName) > 0
 }
 
 // priorities are the fields that follow from the priority of a syslog message, made when
@@ -168,9 +189,14 @@ func (s *state) setSyslog(m *syslog.Message, l *layer, hosts []fieldKey, setTime
 		}
 	}
 	if m.HeaderLen > 0 {
-		keep(11, parse.BytesValue(text[:min(m.HeaderLen, len(text))]))
+		keep(12, parse.BytesValue(text[:min(m.HeaderLen, len(text))]))
 	}
-	f.Set(slotMessage, parse.BytesValue(m.Payload))
+	payload := m.Payload
+	if once, times, ok := syslog.Repeated(payload); ok {
+		payload = once
+		keep(11, parse.IntValue(int64(times)))
+	}
+	f.Set(slotMessage, parse.BytesValue(payload))
 }
 
 // logSyslog sets the fields below log.syslog that a header tells.
@@ -213,7 +239,7 @@ func (s *state) payload(raw []byte) []byte {
 		}
 	}
 	var inner syslog.Message
-	if m := &s.carrier; m.HeaderLen > 0 && len(m.Payload) > 0 && m.Payload[0] == '<' && s.headers.Relayed(m, &inner) && inner.HasPriority {
+	if m := &s.carrier; m.HeaderLen > 0 && nested(&s.headers, m, &inner) {
 		if !inner.HasTime {
 			inner.HasTime, inner.Time = m.HasTime, m.Time
 		}

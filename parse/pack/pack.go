@@ -542,7 +542,7 @@ func (c *compiler) settleKeys(y *yaml.Node) error {
 	mixed := c.mixed()
 	for i, name := range c.names {
 		p.covers[i] = -1
-		if i <= 1 || strings.HasPrefix(name, "_") || strings.HasPrefix(name, "syslog.") || strings.HasPrefix(name, "sd.") || !p.keep {
+		if i <= 1 || strings.HasPrefix(name, "_") || strings.HasPrefix(name, "syslog.") && name != "syslog.repeated" || strings.HasPrefix(name, "sd.") || !p.keep {
 			continue
 		}
 		clean := cleanPath(name)

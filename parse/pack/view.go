@@ -63,8 +63,11 @@ func (v *view) reset(raw []byte) {
 	if v.header.HeaderLen > 0 {
 		v.payload, v.app = v.header.Payload, v.header.AppName
 		var inner syslog.Message
-		if len(v.payload) > 0 && v.payload[0] == '<' && v.parser.Relayed(&v.header, &inner) && inner.HasPriority {
+		if nested(&v.parser, &v.header, &inner) {
 			v.payload, v.app = inner.Payload, inner.AppName
+		}
+		if once, _, ok := syslog.Repeated(v.payload); ok {
+			v.payload = once
 		}
 		v.payload = bytes.TrimLeft(v.payload, " ")
 	}
