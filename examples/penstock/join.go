@@ -19,6 +19,8 @@ func (o *parseOptions) joined(src ingest.Source) (ingest.Source, error) {
 		return src, nil
 	case "auditd":
 		return join.Audit(src, join.AuditOptions{Limits: limits})
+	case "containers":
+		return join.Containers(src, join.ContainerOptions{Limits: limits})
 	case "indented":
 		lines.Indented = true
 		return join.Lines(src, lines)
@@ -35,7 +37,7 @@ func (o *parseOptions) joined(src ingest.Source) (ingest.Source, error) {
 	case "end":
 		lines.End = re
 	default:
-		return nil, fmt.Errorf("-join is auditd, indented, start=REGEX, continue=REGEX or end=REGEX, not %q", o.join)
+		return nil, fmt.Errorf("-join is auditd, containers, indented, start=REGEX, continue=REGEX or end=REGEX, not %q", o.join)
 	}
 	return join.Lines(src, lines)
 }

@@ -317,6 +317,11 @@ type=PROCTITLE msg=audit(1772442905.001:7): proctitle=746172
 	if args, _ := field(t, got[1], "process.args").([]any); len(args) != 2 || field(t, got[1], "process.title") != "tar" || field(t, got[1], "process.pid") != 2.0 {
 		t.Error(got[1])
 	}
+	cri := "2026-03-02T09:15:04.1Z stdout P Mar  2 09:15:04 h sshd[7]: Failed password for \n2026-03-02T09:15:04.1Z stdout F root from 203.0.113.7 port 22 ssh2\n"
+	out, errs, code = penstock(t, cri, "parse", "-join", "containers")
+	if got := lines(out); code != 0 || len(got) != 1 || field(t, got[0], "user.name") != "root" {
+		t.Errorf("containers: exit %d: %s%s", code, out, errs)
+	}
 	for join, want := range map[string]string{"indented": "a\n b", "start=^[a-z]": "a\n b", "continue=^ ": "a\n b", "end=b$": "a\n b"} {
 		out, errs, code := penstock(t, "<13>Mar  3 08:15:02 h a: "+"a\n b\n<13>Mar  3 08:15:02 h a: c\n", "parse", "-p", "syslog", "-join", strings.Replace(join, "^[a-z]", "^<", 1))
 		if got := lines(out); code != 0 || len(got) != 2 || field(t, got[0], "message") != want {

@@ -46,7 +46,7 @@ func runParse(ctx context.Context, args []string, std stdio) error {
 	fs.StringVar(&o.charset, "charset", "auto", "`character set`, by a name of the IANA registry; auto is UTF-8, or UTF-16 with a byte order mark; none reads bytes as they are, as formats that are no text are")
 	fs.StringVar(&o.invalid, "invalid", "keep", "records that are not UTF-8: keep, reject, repair (by U+FFFD), or windows-1252 (read so)")
 	fs.BoolVar(&o.headerRow, "header", false, "the first record of each file names the columns of the others (CSV); #Fields lines of W3C and Zeek logs are followed without it")
-	fs.StringVar(&o.join, "join", "", "put lines together: auditd (the records of one audit event), indented (lines that begin with a space or tab go on), start=REGEX (lines that match begin a record), continue=REGEX (go on), end=REGEX (end one)")
+	fs.StringVar(&o.join, "join", "", "put lines together: auditd (the records of one audit event), containers (lines that a container runtime cut), indented (lines that begin with a space or tab go on), start=REGEX (lines that match begin a record), continue=REGEX (go on), end=REGEX (end one)")
 	fs.StringVar(&o.events, "events", "all", "all events of a record, or one: the first only")
 	fs.StringVar(&o.errors, "errors", "inline", "dead letters: inline in the output, drop, or a `file` to write them to")
 	fs.BoolVar(&o.original, "original", false, "keep the raw record in event.original")

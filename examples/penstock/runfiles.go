@@ -46,10 +46,10 @@ func backfill(o file.Options) (ingest.Source, io.Closer, error) {
 
 // joinOptions say which lines belong together: one of the keys, see package ingest/join.
 type joinOptions struct {
-	Audit, Indented      bool
-	Start, Continue, End string
-	Gap                  time.Duration
-	Limits               join.Limits
+	Audit, Containers, Indented bool
+	Start, Continue, End        string
+	Gap                         time.Duration
+	Limits                      join.Limits
 }
 
 // joining puts the key join of an entry around its source.
@@ -78,6 +78,9 @@ func joining(f *config.File, n *yaml.Node, open opener[ingest.Source]) (opener[i
 	wrap := func(src ingest.Source) (ingest.Source, error) {
 		if o.Audit {
 			return join.Audit(src, join.AuditOptions{Limits: o.Limits})
+		}
+		if o.Containers {
+			return join.Containers(src, join.ContainerOptions{Limits: o.Limits})
 		}
 		return join.Lines(src, lines)
 	}

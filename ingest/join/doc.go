@@ -1,10 +1,12 @@
 // Package join puts messages together that belong together: the lines of a stack trace, the
-// records of one event of the Linux audit daemon. It stands around a source, before the parse.
+// records of one event of the Linux audit daemon, the parts of a line that a container runtime
+// cut. It stands around a source, before the parse.
 //
 //	src, err := join.Lines(file.Glob("/var/log/app/*.log"), join.LineOptions{Indented: true})
 //	src, err := join.Audit(file.Glob("/var/log/audit/audit.log"), join.AuditOptions{})
+//	src, err := join.Containers(file.Glob("/var/log/containers/*.log"), join.ContainerOptions{})
 //
-// A joined message is its parts with a line feed between them; its offset, origin and time of
+// A joined message is its parts with a line feed between them (of Containers, one line); its offset, origin and time of
 // reception are those of the first. Messages of different origins (files, connections)
 // are never joined. What the inner source knows to be bad stays alone.
 //

@@ -84,6 +84,8 @@ type group struct {
 	last    time.Time // when the last part came, on the monotonic clock
 	got     time.Time // Received of the last part
 	stamp   int64     // of an audit event
+	tag     int       // where a container line has its tag
+	tail    int       // bytes behind the text of a container line
 	refs    []*ref    // chunks with parts of it
 	touched bool      // it has a part of the chunk at hand
 }
@@ -298,8 +300,24 @@ func (j *joiner) message(m *parse.Message, now time.Time) {
 	}
 }
 
+// splicer is a rule that does not put its parts behind each other as lines.
+type splicer interface {
+	splice(g *group, part []byte) // changes g.raw
+}
+
 // append puts a part behind g. Where both stand in the chunk as lines of it nothing is copied.
 func (j *joiner) append(g *group, part []byte) {
+	if r, ok := j.s.rule.(splicer); ok {
+		if !g.own {
+			g.raw = append(make([]byte, 0, 2*(len(g.raw)+len(part))), g.raw...)
+			g.own = true
+			j.held += len(g.raw)
+		}
+		before := len(g.raw)
+		r.splice(g, part)
+		j.held += len(g.raw) - before
+		return
+	}
 	if !g.own {
 		buf := j.chunk.Buf
 		if at, next := scan.Offset(buf, g.raw), scan.Offset(buf, part); at >= 0 && next == at+len(g.raw)+1 && buf[next-1] == '\n' {

@@ -422,3 +422,58 @@ func Example() {
 	// "ERROR failed\n  at main.go:7\n  at main.go:3"
 	// "INFO done"
 }
+
+func TestContainers(t *testing.T) {
+	const at = "2026-03-02T09:15:04.123456789Z "
+	for _, tc := range []struct {
+		name   string
+		o      join.ContainerOptions
+		in     string
+		want   []string
+		joined int64
+	}{
+		{"CRI", join.ContainerOptions{}, at + "stdout P one \n" + at + "stdout P two \n" + at + "stdout F three\n" + at + "stdout F four\n",
+			[]string{`0 "` + at + `stdout F one two three"`, `136 "` + at + `stdout F four"`}, 2},
+		{"streams", join.ContainerOptions{}, at + "stdout P a\n" + at + "stderr F x\n" + at + "stdout F b\n",
+			[]string{`42 "` + at + `stderr F x"`, `0 "` + at + `stdout F ab"`}, 1},
+		{"empty last part", join.ContainerOptions{}, at + "stdout P a\n" + at + "stdout F\n", []string{`0 "` + at + `stdout F a"`}, 1},
+		{"more tags", join.ContainerOptions{}, at + "stdout P:x a\n" + at + "stdout F:x b\n", []string{`0 "` + at + `stdout F:x ab"`}, 1},
+		{"no end", join.ContainerOptions{}, at + "stdout P a\n" + at + "stdout P b\n", []string{`0 "` + at + `stdout P ab"`}, 1},
+		{"others", join.ContainerOptions{}, "plain\n" + at + "stdout P a\nplain\n" + at + "stdout F b\n", []string{`0 "plain"`, `48 "plain"`, `6 "` + at + `stdout F ab"`}, 1},
+		{"bytes", join.ContainerOptions{Limits: join.Limits{MaxBytes: 64}}, at + "stdout P 0123456789\n" + at + "stdout F x\n", []string{`0 "` + at + `stdout P 0123456789"`, `51 "` + at + `stdout F x"`}, 0},
+		{"Docker", join.ContainerOptions{}, `{"log":"say \"a","stream":"stdout","time":"2026-03-02T09:15:04Z"}` + "\n" + `{"log":"b\"\n","stream":"stdout","time":"2026-03-02T09:15:05Z"}` + "\n" + `{"log":"c\n","stream":"stdout","attrs":{"x":"y"},"time":"2026-03-02T09:15:06Z"}` + "\n",
+			[]string{`0 "{\"log\":\"say \\\"ab\\\"\\n\",\"stream\":\"stdout\",\"time\":\"2026-03-02T09:15:04Z\"}"`, `130 "{\"log\":\"c\\n\",\"stream\":\"stdout\",\"attrs\":{\"x\":\"y\"},\"time\":\"2026-03-02T09:15:06Z\"}"`}, 1},
+		{"a shipper's object", join.ContainerOptions{}, `{"log":"a","stream":"stdout","kubernetes":{}}` + "\n" + `{"log":"b","stream":"stdout","kubernetes":{}}` + "\n",
+			[]string{`0 "{\"log\":\"a\",\"stream\":\"stdout\",\"kubernetes\":{}}"`, `46 "{\"log\":\"b\",\"stream\":\"stdout\",\"kubernetes\":{}}"`}, 0},
+		{"both formats", join.ContainerOptions{}, at + "stdout P a\n" + `{"log":"b\n","stream":"stdout","time":"x"}` + "\n", []string{`0 "` + at + `stdout P a\n{\"log\":\"b\\n\",\"stream\":\"stdout\",\"time\":\"x\"}"`}, 1},
+	} {
+		for name, r := range readers(tc.in) {
+			tc.o.MaxWait = time.Hour
+			src, err := join.Containers(reader.New(r, reader.Options{}), tc.o)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, s := run(t, src, 1<<10)
+			if want := strings.Join(tc.want, "\n") + "\n"; got != want {
+				t.Errorf("%s, %s: got\n%swant\n%s", tc.name, name, got, want)
+			}
+			if s.Joined != tc.joined {
+				t.Errorf("%s, %s: %d joined, want %d", tc.name, name, s.Joined, tc.joined)
+			}
+		}
+	}
+}
+
+func FuzzContainers(f *testing.F) {
+	const at = "2026-03-02T09:15:04.123456789Z "
+	for _, seed := range []string{at + "stdout P a\n" + at + "stdout F b\n", at + "stderr P", at + "stdout P:x a\n" + `{"log":"a","stream":"stdout","time":"x"}` + "\n" + `{"log":"\`, `{"log":"a\","stream":"stderr","attrs":{`} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, in string) {
+		src, err := join.Containers(reader.New(strings.NewReader(in), reader.Options{}), join.ContainerOptions{Limits: join.Limits{MaxBytes: 200, MaxParts: 5, MaxHeld: 400}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		run(t, src, 1<<10) // checks the ledger
+	})
+}

@@ -247,15 +247,22 @@ func filters() map[string]filterSpec {
 				}
 				return parse.BytesValue(s.frame.Text.Copy(d)), true
 			})},
-		"base64_decode": {doc: "base64 to the text it stands for, if that is UTF-8", make: plain(func(s *state, v parse.Value) (parse.Value, bool) {
+		"base64_decode": {doc: "base64 to the text it stands for, if that is UTF-8; gzip in base64 to what it holds, up to 1 MiB", make: plain(func(s *state, v parse.Value) (parse.Value, bool) {
 			b := s.text(v)
 			n := base64.StdEncoding.DecodedLen(len(b))
 			d := s.frame.Text.Scratch(n)[:n]
 			n, err := base64.StdEncoding.Decode(d, b)
-			if err != nil || !utf8.Valid(d[:n]) {
+			if err != nil {
 				return parse.Value{}, false
 			}
-			return parse.BytesValue(s.frame.Text.Keep(d[:n])), true
+			if d = d[:n]; bytes.HasPrefix(d, gzipMagic) {
+				d, ok := s.gunzip(s.frame.Text.Keep(d))
+				return parse.BytesValue(d), ok && utf8.Valid(d)
+			}
+			if !utf8.Valid(d) {
+				return parse.Value{}, false
+			}
+			return parse.BytesValue(s.frame.Text.Keep(d)), true
 		})},
 		"flags":     {args: "(table)", doc: "a bit set to the list of its labels by a table of the pack, keys being the bits", lossy: true, make: flagsFilter},
 		"pick":      {args: "(key, wanted, value?)", doc: "from an array of objects, the member value (default Value) of the first whose member key equals wanted", lossy: true, list: true, make: pickFilter},

@@ -1,6 +1,7 @@
 package pack
 
 import (
+	"bytes"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -245,13 +246,16 @@ func (s *state) payload(raw []byte) []byte {
 		}
 		*m = inner
 	}
-	b := trimSpaceAndBOM(s.carrier.Payload)
+	b := trimSpaceAndBOM(bytes.TrimPrefix(trimSpaceAndBOM(s.carrier.Payload), cee))
 	if s.carrier.HeaderLen == 0 || len(b) == 0 || b[0] != '{' && (b[0] != '[' || !looksLikeObjects(b)) {
 		return raw
 	}
 	s.carried, s.carrier.Payload = true, b
 	return b
 }
+
+// cee marks JSON behind a syslog header (CEE Log Transport).
+var cee = []byte("@cee:")
 
 // looksLikeObjects tells an array of objects from text in brackets.
 func looksLikeObjects(b []byte) bool {

@@ -29,3 +29,12 @@ steps:
 `, packCase{"Mar  2 09:15:04 web1 app[7]: message repeated 3 times: [ bad ada]",
 		`{"@timestamp":"2026-03-02T09:15:04.000Z","acme":{"test":{"syslog":{"repeated":3},"user":{"name":"ada"}}},"event":{"timezone":"UTC"},"host":{"hostname":"web1"},"log":{"syslog":{"appname":"app","hostname":"web1","procid":"7"}},"related":{"hosts":["web1"]}}`})
 }
+
+func TestCEE(t *testing.T) {
+	tryPack(t, `
+steps:
+  - json: {}
+    map: {user.name: who}
+`, packCase{`<14>1 2026-03-02T09:15:04Z nas app 7 - - @cee: {"who":"ada"}`,
+		`{"@timestamp":"2026-03-02T09:15:04.000Z","log":{"syslog":{"appname":"app","facility":{"code":1,"name":"user"},"hostname":"nas","priority":14,"procid":"7","severity":{"code":6,"name":"Informational"},"version":"1"}},"related":{"user":["ada"]},"user":{"name":"ada"}}`})
+}

@@ -1,6 +1,7 @@
 package pack
 
 import (
+	"compress/gzip"
 	"strconv"
 	"strings"
 	"time"
@@ -41,7 +42,8 @@ type state struct {
 	drift   string // why not everything could be read
 	zones   map[string]zoneEntry
 
-	scratch []byte
+	scratch  []byte
+	inflater *gzip.Reader // of gunzip, once it was needed
 	// The folded path at which respell is.
 	spelling []byte
 	layers   []layerState

@@ -78,8 +78,8 @@ func (v *view) reset(raw []byte) {
 		v.class = classJSON
 	case looksXML(b):
 		v.class = classXML
-	case bytes.HasPrefix(b, []byte("@cee:")):
-		v.class, v.payload = classJSON, bytes.TrimLeft(b[5:], " ")
+	case bytes.HasPrefix(b, cee):
+		v.class, v.payload = classJSON, bytes.TrimLeft(b[len(cee):], " ")
 	}
 	if v.class != classText {
 		return

@@ -1,6 +1,7 @@
 package vendors_test
 
 import (
+	"compress/gzip"
 	"encoding/base64"
 	"encoding/json"
 	"strings"
@@ -31,6 +32,17 @@ func TestCarriers(t *testing.T) {
 		return string(b)
 	}
 	base := func(s string) string { return base64.StdEncoding.EncodeToString([]byte(s)) }
+	zipped := func(s string) string {
+		var b strings.Builder
+		w := gzip.NewWriter(&b)
+		if _, err := w.Write([]byte(s)); err != nil {
+			t.Fatal(err)
+		}
+		if err := w.Close(); err != nil {
+			t.Fatal(err)
+		}
+		return b.String()
+	}
 	set := packs(t)
 	auto, err := set.Auto(pack.Options{Now: func() time.Time { return parsetest.Now }})
 	if err != nil {
@@ -52,6 +64,7 @@ func TestCarriers(t *testing.T) {
 		"Logstash":                        {in: `{"@timestamp":"2026-03-02T09:15:05Z","@version":"1","message":` + quoted(asa) + `,"host":"192.0.2.1","type":"syslog"}`, pack: "cisco.asa", want: "source.ip=203.0.113.77"},
 		"CloudWatch":                      {in: `{"messageType":"DATA_MESSAGE","owner":"123456789012","logGroup":"/vpc","logStream":"s","subscriptionFilters":["f"],"logEvents":[{"id":"1","timestamp":1772442904123,"message":` + quoted(flow) + `},{"id":"2","timestamp":1772442904124,"message":` + quoted(flow) + `}]}`, pack: "aws.vpcflow", want: "source.ip=203.0.113.9 cloud.account.id=123456789012 event.id=1", number: 2},
 		"Firehose":                        {in: `{"requestId":"r-1","timestamp":1772442904123,"records":[{"data":"` + base(trail) + `"}]}`, pack: "aws.cloudtrail", want: "source.ip=203.0.113.9 event.action=ConsoleLogin"},
+		"CloudWatch, gzip, in Firehose":   {in: `{"requestId":"r","timestamp":1772442904123,"records":[{"data":"` + base(zipped(`{"messageType":"DATA_MESSAGE","owner":"123456789012","logGroup":"secure","logStream":"i-1","logEvents":[{"id":"37","timestamp":1772442904123,"message":`+quoted(sshd)+`},{"id":"38","timestamp":1772442904124,"message":"hello"}]}`)) + `"}]}`, pack: "system.auth", want: "user.name=root cloud.account.id=123456789012", number: 2},
 		"Kinesis":                         {in: `{"Records":[{"kinesis":{"partitionKey":"1","data":"` + base(flow) + `"},"eventSource":"aws:kinesis","eventID":"s:1"}]}`, pack: "aws.vpcflow", want: "destination.port=22"},
 		"SQS":                             {in: `{"Records":[{"eventSource":"aws:sqs","messageId":"m","body":` + quoted(trail) + `}]}`, pack: "aws.cloudtrail", want: "source.ip=203.0.113.9"},
 		"SNS":                             {in: `{"Type":"Notification","MessageId":"m","TopicArn":"arn:aws:sns:eu-west-1:1:t","Message":` + quoted(trail) + `,"Timestamp":"2026-03-02T09:15:05Z"}`, pack: "aws.cloudtrail", want: "source.ip=203.0.113.9"},
