@@ -1,7 +1,6 @@
 package pack
 
 import (
-	"compress/gzip"
 	"strconv"
 	"strings"
 	"time"
@@ -43,7 +42,7 @@ type state struct {
 	zones   map[string]zoneEntry
 
 	scratch  []byte
-	inflater *gzip.Reader // of gunzip, once it was needed
+	inflater *inflater // of gunzip, once it was needed
 	// The folded path at which respell is.
 	spelling []byte
 	layers   []layerState
