@@ -69,6 +69,16 @@ steps:
 		"append-unique, split, concat, trim, replace, case": {
 			kv(`event.action: 'concat(a, "-", b)', event.code: 'c | trim("*") | upper | replace("X", "y")', process.args: 'a | split("+")'`), []packCase{
 				{"a=x+y+x b=z c=**ax**", `{"event":{"action":"x+y+x-z","code":"Ay"},"process":{"args":["x","y","x"]}}`}, {"a=x", `{"process":{"args":["x"]}}`}}},
+		"append, without repeats": {kv(`host.ip: a, host.ip+: 'b | split(";")', event.type+: '["info", "info"]'`), []packCase{
+			{"a=192.0.2.1 b=192.0.2.2;192.0.2.1", `{"event":{"type":["info"]},"host":{"ip":["192.0.2.1","192.0.2.2"]},"related":{"ip":["192.0.2.1","192.0.2.2"]}}`}}},
+		"pairs in a CSV column, behind a syslog header": {`
+keep: false
+steps:
+  - syslog: {time: false}
+  - csv: {columns: [kind, pairs]}
+  - kv: {from: pairs, pairs: ';'}
+    map: {event.action: kind, source.port: spt}
+`, []packCase{{"<13>Mar  2 09:15:04 h app: deny,spt=7;x=y", `{"event":{"action":"deny"},"host":{"hostname":"h"},"log":{"syslog":{"appname":"app","facility":{"code":1,"name":"user"},"hostname":"h","priority":13,"severity":{"code":5,"name":"Notice"}}},"related":{"hosts":["h"]},"source":{"port":7}}`}}},
 		"what lies below an object is renamed": {`
 rename: {'payload.*': 'details.*', 'props.*': '*', 'tags.*': 'labels.*', 'Acme*': '*'}
 steps: [{json: {}, map: {event.action: payload.act}}]
@@ -182,6 +192,18 @@ func TestLanguageFaults(t *testing.T) {
 		// dispatch
 		{"steps:\n  - kv: {}\n    switch: [a]\n    cases: {b: []}\n", "7:13: a switch on several values takes 2 to 8 of them, not 1"},
 		{"steps:\n  - kv: {}\n    switch: [a, 'b | lowr']\n    cases: {b: []}\n", `filter "lowr" is not known; did you mean "lower"?`},
+		// wrong options
+		{"steps:\n  - kv: {}\n    lookup: {table: t}\n", "7:13: lookup needs table and key"},
+		{"steps:\n  - kv: {}\n    text: [[a]]\n", "7:12: a pattern is wanted here, not a list"},
+		{"steps:\n  - text: ['a', '<b:nothing>']\n", "6:17: "},
+		{"detect: [{contains: [a], sure: 7}]\nsteps: [{json: {}}]\n", `5:32: sure is true or false, not "7"`},
+		{"detect: [{columns: {separator: ab, least: 2}}]\nsteps: [{json: {}}]\n", "separator is one byte"},
+		{"detect: [{columns: {separator: ',', least: few}}]\nsteps: [{json: {}}]\n", "a number of columns is wanted"},
+		{"steps: [{cef: {strip: ['']}}]\n", "an empty prefix stands before everything"},
+		{"steps: [{outline: {from: a}}]\n", "outline needs names: a table of labels"},
+		{"lookups: [a]\nsteps: [{json: {}}]\n", "5:10: lookups is a mapping of table names to tables, not a list"},
+		{"steps: [{kv: {pairs: '=', keys: '='}}]\n", "5:"},
+		{"steps: [{csv: {columns: [a], separator: ab}}]\n", "5:"},
 		// renames
 		{"rename: {payload: details}\nsteps: [{json: {}}]\n", `5:10: a prefix with a star behind it is wanted`},
 		{"rename: {'payload.*': details}\nsteps: [{json: {}}]\n", `5:23: a prefix with a star behind it is wanted`},
