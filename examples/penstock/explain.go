@@ -41,7 +41,11 @@ func runExplain(_ context.Context, args []string, std stdio) error {
 	if err != nil {
 		return err
 	}
-	find, err := o.finder(opts)
+	set, err := o.set()
+	if err != nil {
+		return err
+	}
+	find, err := o.finder(set, opts)
 	if err != nil {
 		return err
 	}
@@ -61,7 +65,7 @@ func runExplain(_ context.Context, args []string, std stdio) error {
 			fmt.Fprintf(std.out, "%s\n\n", err)
 			return nil
 		}
-		return explain(std.out, p, opts, m)
+		return explain(std.out, set, p, opts, m)
 	}
 	if whole {
 		raw, err := io.ReadAll(io.LimitReader(in, maxRecord))
@@ -82,9 +86,13 @@ func runExplain(_ context.Context, args []string, std stdio) error {
 	return lines.Err()
 }
 
-func explain(out io.Writer, p *pack.Pack, opts pack.Options, m *parse.Message) error {
+func explain(out io.Writer, set *pack.Set, p *pack.Pack, opts pack.Options, m *parse.Message) error {
 	fmt.Fprintf(out, "%s\npack %s %s\n", visible(m.Raw), p.Name(), p.Version())
-	list, err := p.Explain(opts, m)
+	of := p.Explain
+	if q, _ := set.Pack(p.Name()); q == p {
+		of = func(o pack.Options, m *parse.Message) ([]pack.Explanation, error) { return set.Explain(p.Name(), o, m) }
+	}
+	list, err := of(opts, m)
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	event := -1
 	for _, e := range list {
@@ -141,11 +149,7 @@ func visible(b []byte) string {
 }
 
 // finder returns what finds the pack of a message.
-func (o *parseOptions) finder(opts pack.Options) (func(m *parse.Message) (*pack.Pack, error), error) {
-	set, err := o.set()
-	if err != nil {
-		return nil, err
-	}
+func (o *parseOptions) finder(set *pack.Set, opts pack.Options) (func(m *parse.Message) (*pack.Pack, error), error) {
 	if o.pack != "auto" {
 		p, err := set.Pack(o.pack)
 		if err != nil && o.overlay == "" {

@@ -220,7 +220,8 @@ for hundreds.
 # Messages that others carry
 
 A pack with relay hands the text of that name, or the object or array if it is one, to the pack that detection finds
-for it in the Set (Set.Auto, Set.Parser); the events are that pack's, with its name. They take over what the carrier's
+for it in the Set (Set.Auto, Set.Parser, Set.Register, Set.Explain; Pack.Parser and Pack.Explain know no other packs and
+hand nothing on, nor does package parsetest, which tries one pack); the events are that pack's, with its name. They take over what the carrier's
 event has and they lack: @timestamp, tags, fields of host.* unless they name another host, of agent.*, cloud.*,
 container.*, data_stream.*, log.*, service.*, and of any other set of ECS that they have no field of.
 What they cannot take is kept below relay, as relay.docker_log_stream; event.* (but created, ingested and id), message, error.*
@@ -244,7 +245,7 @@ Set.AddOverlay apply it; faults are reported at their place in the overlay.
 
 # Tools
 
-Explain tells for each field of an event which bytes of the message and which line of the
+Set.Explain tells for each field of an event which bytes of the message and which line of the
 pack made it. JSONSchema, which also stands in pack.schema.json, lets editors complete and check a
 pack: begin the file with
 

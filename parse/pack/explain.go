@@ -76,8 +76,33 @@ func (s Span) String() string {
 // which line of the pack made it. It is far slower than parsing, which it costs
 // nothing. The error is that of parsing; the explanations are those of the
 // events that came before it.
+//
+// A pack alone knows no others: for a message that carries another product's see Set.Explain.
 func (p *Pack) Explain(o Options, m *parse.Message) ([]Explanation, error) {
-	s := newState(p, o)
+	return p.explain(newState(p, o), o, m)
+}
+
+// Explain is Pack.Explain for the pack of a name or alias, as Set.Parser is Pack.Parser: what a
+// message carries (relay) is explained by its own product's pack, whose lines File names; fields
+// that are taken over from the carrier have the lines of the carrier's pack. Offsets are those of
+// the whole message.
+func (s *Set) Explain(name string, o Options, m *parse.Message) ([]Explanation, error) {
+	p, err := s.Pack(name)
+	if err != nil {
+		return nil, err
+	}
+	st := newState(p, o)
+	if p.relay != nil {
+		d, err := s.detect()
+		if err != nil {
+			return nil, err
+		}
+		st.relay = (&Auto{set: s, detector: d, opts: o}).relayed
+	}
+	return p.explain(st, o, m)
+}
+
+func (p *Pack) explain(s *state, o Options, m *parse.Message) ([]Explanation, error) {
 	s.trace = &tracer{raw: m.Raw}
 	var out parse.Events[parse.Record]
 	err := p.parse(s, o, m, &out)
@@ -91,7 +116,8 @@ func (p *Pack) Explain(o Options, m *parse.Message) ([]Explanation, error) {
 type reason struct {
 	how  How
 	from []Span
-	line int // as compiler.place gives it
+	line int   // as compiler.place gives it
+	of   *Pack // whose line it is, if that is not the pack of the event
 }
 
 // tracer watches a state at work. It compares the record before and after each part of a
@@ -104,12 +130,40 @@ type tracer struct {
 	reasons map[parse.Key]reason
 	slots   []parse.Value
 	via     map[int]Span // slots whose bytes do not lie in the message: what they were made of
+
+	// Of a message that another one carries: the reasons of the carrier's fields, and the part of the
+	// message that holds it.
+	outer *tracer
+	pack  *Pack // of outer
+	held  Span
+}
+
+// inside returns a tracer for the message that slot i of s carries.
+func (t *tracer) inside(s *state, i int) *tracer {
+	return &tracer{raw: t.raw, events: t.events, outer: t, pack: s.pack, held: t.slotSpan(s, i)}
+}
+
+// adopted gives the fields that an event took over from its carrier the carrier's reasons.
+func (t *tracer) adopted(s *state) {
+	for _, k := range t.changed(s) {
+		r, ok := t.outer.reasons[k]
+		if !ok {
+			r.how = HowDerived
+		}
+		if r.of == nil {
+			r.of = t.pack
+		}
+		t.reasons[k] = r
+	}
 }
 
 // begin is called when the fields of every event are set.
 func (t *tracer) begin(s *state) {
 	t.last, t.reasons, t.via = map[parse.Key]parse.Value{}, map[parse.Key]reason{}, map[int]Span{}
 	t.slots = slices.Clone(s.frame.Slots)
+	if t.outer != nil {
+		t.via[slotMessage], t.via[slotRaw] = t.held, t.held
+	}
 	lines := map[parse.Key]int{}
 	for i := range s.pack.constants {
 		if a := &s.pack.constants[i]; a.temp < 0 {
@@ -283,7 +337,11 @@ func (t *tracer) finish(s *state) {
 		}
 		r := t.reasons[k]
 		e := Explanation{Event: t.events, Field: s.rec.Name(k), Value: valueText(s.rec.Get(k)), How: r.how, From: r.from}
-		e.File, e.Line = s.pack.place(r.line)
+		of := s.pack
+		if r.of != nil {
+			of = r.of
+		}
+		e.File, e.Line = of.place(r.line)
 		list = append(list, e)
 	}
 	for _, d := range s.rec.Dynamics() {

@@ -394,6 +394,9 @@ func (p *Pack) event(s *state, o Options, raw []byte, out *parse.Events[parse.Re
 	}
 	if s.outer != nil {
 		adopt(r, s.outer)
+		if s.trace != nil {
+			s.trace.adopted(s)
+		}
 	}
 	if s.drift != "" {
 		r.SetConst(ecs.ErrorCode, errcat.VendorFormatDrift.String())

@@ -16,6 +16,9 @@ const RegistryOrder = 50
 // detection as one detector of order RegistryOrder. It fails if detection does not
 // compile or a name is taken in r, which may then have some of the packs.
 //
+// What a message carries (relay) is parsed by its own product's pack, as by Set.Parser: one of the
+// Set, not a host's parser of r.
+//
 // Packs are compiled when they are first used, as in the Set: a pack that does not
 // compile answers its messages with INTERNAL. To find that out earlier call Set.Pack.
 func (s *Set) Register(r *parse.Registry[parse.Record], o Options) error {
@@ -31,7 +34,7 @@ func (s *Set) Register(r *parse.Registry[parse.Record], o Options) error {
 	}
 	for _, e := range s.entries {
 		slices.Sort(aliases[e])
-		if err := r.Register(e.name, &registered{entry: e, opts: o}, parse.RegisterOptions{Aliases: aliases[e]}); err != nil {
+		if err := r.Register(e.name, &registered{set: s, entry: e, opts: o}, parse.RegisterOptions{Aliases: aliases[e]}); err != nil {
 			return err
 		}
 	}
@@ -41,6 +44,7 @@ func (s *Set) Register(r *parse.Registry[parse.Record], o Options) error {
 // registered is the Parser of one pack in a Registry. One goroutine uses it; Worker makes
 // another.
 type registered struct {
+	set    *Set
 	entry  *entry
 	opts   Options
 	parser parse.Parser[parse.Record] // of the pack, once it is compiled
@@ -48,17 +52,17 @@ type registered struct {
 
 // Worker returns a Parser for another goroutine.
 func (q *registered) Worker() parse.Parser[parse.Record] {
-	return &registered{entry: q.entry, opts: q.opts}
+	return &registered{set: q.set, entry: q.entry, opts: q.opts}
 }
 
 // Parse adds the events of one message.
 func (q *registered) Parse(m *parse.Message, out *parse.Events[parse.Record]) error {
 	if q.parser == nil {
-		p, err := q.entry.get()
+		p, err := q.set.Parser(q.entry.name, q.opts)
 		if err != nil {
 			return &errcat.Error{Category: errcat.Internal, Stage: errcat.StageParse, Parser: q.entry.name, Err: err}
 		}
-		q.parser = p.Parser(q.opts)
+		q.parser = p
 	}
 	return q.parser.Parse(m, out)
 }

@@ -105,12 +105,21 @@ func (a *Auto) relayed(s *state, raw []byte, out *parse.Events[parse.Record]) bo
 	}
 	if a.carrier != nil { // a carrier inside of another one hands on what that told
 		adopt(s.rec, a.carrier)
+		if s.trace != nil {
+			s.trace.adopted(s)
+		}
+	}
+	if in.trace = nil; s.trace != nil {
+		in.trace = s.trace.inside(s, s.relaySlot)
 	}
 	n, r := out.Len(), len(out.Rejected())
 	if in.with(i, &in.message, out) != nil {
 		out.Truncate(n, r)
 		*word = *word&^bit | before
 		return false
+	}
+	if s.trace != nil {
+		s.trace.out, s.trace.events = append(s.trace.out, in.trace.out...), in.trace.events
 	}
 	out.Retire(n - 1)
 	return true

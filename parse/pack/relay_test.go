@@ -249,3 +249,82 @@ func TestRelayFaults(t *testing.T) {
 		}
 	}
 }
+
+// What is carried is explained by the lines of its own pack, what is taken over by those of
+// the carrier's, both with their places in the whole message.
+func TestExplainCarried(t *testing.T) {
+	set := carriers(t)
+	for _, tc := range []struct{ name, raw, escaped string }{
+		{"plain", `{"node":"n1","container":"web","carried":"gate=7 action=open user=ann"}`, ""},
+		{"in another carrier", `{"node":"n1","container":"web","carried":{"carried":"gate=7 action=open user=ann"}}`, ""},
+		{"escaped", `{"node":"n1","container":"web","carried":"gate=7 action=open\u0020user=ann"}`, "x"},
+	} {
+		raw := []byte(tc.raw)
+		list, err := set.Explain("acme.carrier", Options{}, &parse.Message{Raw: raw})
+		if err != nil {
+			t.Errorf("%s: %v", tc.name, err)
+		}
+		var out parse.Events[parse.Record]
+		p, err := set.Parser("acme.carrier", Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := p.Parse(&parse.Message{Raw: raw}, &out); err != nil || out.Len() != 1 {
+			t.Fatalf("%s: %d events, %v", tc.name, out.Len(), err)
+		}
+		got := map[string]Explanation{}
+		for _, e := range list {
+			if e.Event != 0 {
+				t.Errorf("%s: %s is of event %d", tc.name, e.Field, e.Event)
+			}
+			got[e.Field] = e
+		}
+		for k := range out.At(0).All() {
+			if name := out.At(0).Name(k); got[name].Field == "" {
+				t.Errorf("%s: %s is not explained", tc.name, name)
+			}
+		}
+		for field, want := range map[string]struct{ value, file, text string }{
+			"event.action":   {"open", "acme.door/pack.yaml", "open"},
+			"user.name":      {"ann", "acme.door/pack.yaml", "ann"},
+			"container.name": {"web", "acme.carrier/pack.yaml", "web"},
+			"host.name":      {"n1", "acme.carrier/pack.yaml", "n1"},
+		} {
+			e := got[field]
+			if e.Value != want.value || e.File != want.file || e.Line == 0 || len(e.From) == 0 {
+				t.Errorf("%s: %s is %+v", tc.name, field, e)
+				continue
+			}
+			f := e.From[0]
+			if f.Length < 0 || f.Offset+f.Length > len(raw) {
+				t.Errorf("%s: %s lies at %d+%d", tc.name, field, f.Offset, f.Length)
+			} else if part := string(raw[f.Offset : f.Offset+f.Length]); part != want.text && (tc.escaped == "" || !strings.Contains(part, want.text)) {
+				t.Errorf("%s: %s was made of %q", tc.name, field, part)
+			}
+		}
+	}
+	if _, err := set.Explain("acme.nothing", Options{}, &parse.Message{}); err == nil {
+		t.Error("an unknown pack explains")
+	}
+}
+
+// A Registry hands on what is carried, by name and by the bytes.
+func TestRegistryRelays(t *testing.T) {
+	var r parse.Registry[parse.Record]
+	if err := carriers(t).Register(&r, Options{}); err != nil {
+		t.Fatal(err)
+	}
+	named, ok := r.Lookup("acme.carrier")
+	if !ok {
+		t.Fatal("no acme.carrier")
+	}
+	for name, p := range map[string]parse.Parser[parse.Record]{"named": named, "auto": r.Auto()} {
+		var out parse.Events[parse.Record]
+		if err := parse.ForWorker(p).Parse(&parse.Message{Raw: []byte(`{"carried":"gate=7 action=open user=ann"}`)}, &out); err != nil || out.Len() != 1 {
+			t.Fatalf("%s: %d events, %v", name, out.Len(), err)
+		}
+		if got := out.At(0).Pack; got != "acme.door" {
+			t.Errorf("%s: parsed by %s", name, got)
+		}
+	}
+}

@@ -261,6 +261,7 @@ type Auto struct {
 	message parse.Message
 	carrier *parse.Record
 	whole   []byte
+	trace   *tracer // of Set.Explain, or nil
 }
 
 // Worker returns a Parser for another goroutine.
@@ -306,7 +307,7 @@ func (a *Auto) with(i int, m *parse.Message, out *parse.Events[parse.Record]) er
 		}
 	}
 	s := a.states[i]
-	s.outer, s.whole = a.carrier, a.whole
+	s.outer, s.whole, s.trace = a.carrier, a.whole, a.trace
 	if a.view.headerRead {
 		s.syslogDone, s.syslogHeader = true, &a.view.header
 	}
