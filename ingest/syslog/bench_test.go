@@ -149,7 +149,7 @@ func BenchmarkUDP(b *testing.B) {
 			b.Fatal(err)
 		}
 		defer c.Close()
-		c.SetReadBuffer(8 << 20)
+		c.SetReadBuffer(32 << 20)
 		b.SetBytes(int64(len(benchEvent)))
 		b.ResetTimer()
 		go flood(c.LocalAddr().String(), b.N)

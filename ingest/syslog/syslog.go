@@ -58,7 +58,7 @@ type Options struct {
 	// counted.
 	Rate RateLimiter
 	// ReadBuffer is the socket buffer of a udp listener in bytes. The kernel may give
-	// less (see Stats.ReadBuffer). Default: 8 MiB.
+	// less (see Stats.ReadBuffer). Default: 32 MiB.
 	ReadBuffer int
 	// Mode is the file mode of a Unix socket. Default: 0600.
 	Mode fs.FileMode
@@ -137,7 +137,7 @@ func (o *Options) prepare() error {
 		o.MaxMessage = 64 << 10
 	}
 	if o.ReadBuffer == 0 {
-		o.ReadBuffer = 8 << 20
+		o.ReadBuffer = 32 << 20
 	}
 	if o.Mode == 0 {
 		o.Mode = 0o600

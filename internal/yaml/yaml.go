@@ -107,6 +107,7 @@ type File struct {
 	Name  string
 	Root  *Node
 	lines []string
+	hide  func(lines []string, i int) string
 }
 
 // Errorf returns a fault at n, in the file that n is from.
@@ -119,7 +120,11 @@ func (f *File) Errorf(n *Node, format string, args ...any) *Error {
 		e.Line, e.Col = n.Line, n.Col
 	}
 	if e.Line >= 1 && e.Line <= len(f.lines) {
-		e.Excerpt = strings.ReplaceAll(f.lines[e.Line-1], "\t", " ")
+		line := f.lines[e.Line-1]
+		if f.hide != nil {
+			line = f.hide(f.lines, e.Line-1)
+		}
+		e.Excerpt = strings.ReplaceAll(line, "\t", " ")
 		if len(e.Excerpt) > 160 {
 			e.Excerpt = strings.ToValidUTF8(e.Excerpt[:160], "") + " …"
 		}
@@ -143,8 +148,12 @@ func withinMarks(text string) (part string, whole bool) {
 }
 
 // Parse reads one document.
-func Parse(name string, src []byte) (*File, error) {
-	f := &File{Name: name}
+func Parse(name string, src []byte) (*File, error) { return ParseHiding(name, src, nil) }
+
+// ParseHiding is Parse for a document that may hold secrets: hide returns line i as errors may
+// show it.
+func ParseHiding(name string, src []byte, hide func(lines []string, i int) string) (*File, error) {
+	f := &File{Name: name, hide: hide}
 	if len(src) > MaxSize {
 		return nil, f.Errorf(nil, "the file has %d bytes, more than the limit of %d", len(src), MaxSize)
 	}

@@ -118,10 +118,10 @@ func beReceiver(kind string) error {
 		if err != nil {
 			return err
 		}
-		c.SetReadBuffer(8 << 20)
+		c.SetReadBuffer(socketBuffer)
 		if raw, err := c.SyscallConn(); err == nil {
 			raw.Control(func(fd uintptr) {
-				syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, 33 /* SO_RCVBUFFORCE of Linux */, 8<<20)
+				syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, 33 /* SO_RCVBUFFORCE of Linux */, socketBuffer)
 			})
 		}
 		addr = c.LocalAddr()

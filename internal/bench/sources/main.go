@@ -30,7 +30,7 @@ import (
 func main() {
 	var (
 		out     = flag.String("o", "", "write the report to this `file`; default: standard output")
-		rounds  = flag.Int("rounds", 5, "of each measurement; the best counts")
+		rounds  = flag.Int("rounds", 3, "of each measurement; the best counts")
 		only    = flag.String("only", "", "comma-separated `parts`: file, tcp, udp, bulk; default: all")
 		scale   = flag.Float64("scale", 1, "amount of work, as a `factor`")
 		quiet   = flag.Float64("quiet", 0, "wait up to -patience for a load average below this `number`; 0: do not wait")

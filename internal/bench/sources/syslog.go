@@ -68,6 +68,9 @@ func freePort() (int, error) {
 	return l.Addr().(*net.TCPAddr).Port, nil
 }
 
+// socketBuffer is the buffer of a UDP socket, for all of them: the default of ingest/syslog.
+const socketBuffer = 32 << 20
+
 // others are programs that take syslog: each returns the command, given a port, a folder and
 // the file of its output.
 var others = []struct {
@@ -83,7 +86,7 @@ var others = []struct {
 		}
 		from := fmt.Sprintf("TCP-LISTEN:%d,bind=127.0.0.1,reuseaddr", port)
 		if network == "udp" {
-			from = fmt.Sprintf("UDP-RECV:%d,bind=127.0.0.1,rcvbuf-late=8388608", port)
+			from = fmt.Sprintf("UDP-RECV:%d,bind=127.0.0.1,rcvbuf-late=%d", port, socketBuffer)
 		}
 		return exec.Command(path, "-u", "-b", "65536", from, "OPEN:/dev/null"), nil
 	}, "copies bytes to /dev/null", false},
@@ -94,7 +97,7 @@ var others = []struct {
 		}
 		input := fmt.Sprintf("module(load=\"imtcp\")\ninput(type=\"imtcp\" address=\"127.0.0.1\" port=\"%d\")\n", port)
 		if network == "udp" {
-			input = fmt.Sprintf("module(load=\"imudp\" batchSize=\"128\")\ninput(type=\"imudp\" address=\"127.0.0.1\" port=\"%d\" rcvbufSize=\"8m\")\n", port)
+			input = fmt.Sprintf("module(load=\"imudp\" batchSize=\"128\")\ninput(type=\"imudp\" address=\"127.0.0.1\" port=\"%d\" rcvbufSize=\"%d\")\n", port, socketBuffer)
 		}
 		conf := filepath.Join(dir, "rsyslog.conf")
 		text := fmt.Sprintf("global(workDirectory=%q)\nmain_queue(queue.size=\"1000000\" queue.discardMark=\"1000000\")\n%stemplate(name=\"x\" type=\"string\" string=\"x\\n\")\naction(type=\"omfile\" file=%q template=\"x\" asyncWriting=\"off\" ioBufferSize=\"64k\" flushOnTXEnd=\"on\")\n", dir, input, out)
@@ -111,7 +114,7 @@ var others = []struct {
 		}
 		more := ""
 		if network == "udp" {
-			more = " so-rcvbuf(8388608)"
+			more = fmt.Sprintf(" so-rcvbuf(%d)", socketBuffer)
 		}
 		conf := filepath.Join(dir, "syslog-ng.conf")
 		text := fmt.Sprintf("@version: 3.38\noptions { stats-freq(0); };\nsource s { network(ip(\"127.0.0.1\") port(%d) transport(%q) flags(syslog-protocol) log-iw-size(100000) log-fetch-limit(1000)%s); };\ndestination d { file(%q template(\"x\\n\") flush-lines(1000)); };\nlog { source(s); destination(d); flags(flow-control); };\n", port, network, more, out)
@@ -314,11 +317,11 @@ func datagrams(w io.Writer, rounds int, scale float64) error {
 	fmt.Fprintf(w, `## Syslog over UDP
 
 %d events of %d bytes at %d a second, from one process on one processor to one on another (taskset; GOMAXPROCS=1),
-with a socket buffer of 8 MiB; then the same as fast as the sender can. The round with the fewest drops counts.
+with a socket buffer of %d MiB; then the same as fast as the sender can. The round with the fewest drops counts.
 
 | UDP | sent a second | dropped | processor seconds a million | received a second of a flood | dropped of it | |
 |---|---:|---:|---:|---:|---:|---|
-`, n, len(event), datagramRate)
+`, n, len(event), datagramRate, socketBuffer>>20)
 	type kind struct {
 		name, note string
 		run        func(n, rate int) (received, lost, elapsed float64, cpu time.Duration, err error)

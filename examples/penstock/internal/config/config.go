@@ -37,9 +37,10 @@ import (
 // File is a configuration that has been read.
 type File struct{ *yaml.File }
 
-// Parse reads one.
+// Parse reads one. Its errors, and those of the File, show the line that is wrong, without what may be
+// a secret in it.
 func Parse(name string, src []byte) (*File, error) {
-	f, err := yaml.Parse(name, src)
+	f, err := yaml.ParseHiding(name, src, hide)
 	if err != nil {
 		return nil, err
 	}
