@@ -11,7 +11,6 @@ import (
 	"io"
 	"log/slog"
 	"net"
-	"os"
 	"strconv"
 	"sync/atomic"
 	"time"
@@ -85,7 +84,12 @@ type Source struct {
 // Listen opens a listener. Run serves it and closes it; without Run, Close it.
 func Listen(opts Options) (*Source, error) {
 	s := &Source{opts: opts, log: listen.NewLog(opts.Logger)}
-	if err := s.listen(); err != nil {
+	o := &s.opts
+	err := o.prepare()
+	if err == nil {
+		s.guard, s.tls, err = listen.Open(o.Network, o.Address, 0o600, o.TLS, o.Limits, o.Logger, s.log)
+	}
+	if err != nil {
 		return nil, fmt.Errorf("ingest/forward: %w", err)
 	}
 	return s, nil
@@ -127,31 +131,6 @@ func (o *Options) prepare() error {
 	case o.Address == "":
 		return errors.New("Address is empty: want the path of a socket")
 	}
-	return nil
-}
-
-func (s *Source) listen() error {
-	o := &s.opts
-	if err := o.prepare(); err != nil {
-		return err
-	}
-	if o.TLS != nil {
-		var err error
-		if s.tls, err = listen.TLSConfig(*o.TLS, o.Logger); err != nil {
-			return err
-		}
-	}
-	l, err := net.Listen(o.Network, o.Address)
-	if err != nil {
-		return err
-	}
-	if o.Network == "unix" {
-		if err := os.Chmod(o.Address, 0o600); err != nil {
-			l.Close()
-			return err
-		}
-	}
-	s.guard = listen.NewGuard(l, o.Limits, s.log)
 	return nil
 }
 

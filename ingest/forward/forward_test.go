@@ -277,3 +277,32 @@ func TestRate(t *testing.T) {
 		t.Errorf("%d of %d events, the limiter made it wait %d times", len(got), n, waited.Load())
 	}
 }
+
+// A socket that a process left behind is replaced; one that is served, and a file, are not.
+func TestUnixSocketLeftBehind(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "socket")
+	left, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	left.SetUnlinkOnClose(false)
+	left.Close()
+	s, err := forward.Listen(forward.Options{Network: "unix", Address: path})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("%v, %v", info, err)
+	}
+	if _, err := forward.Listen(forward.Options{Network: "unix", Address: path}); err == nil {
+		t.Error("a socket that is served was replaced")
+	}
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := forward.Listen(forward.Options{Network: "unix", Address: file}); err == nil {
+		t.Error("a file was replaced")
+	}
+}

@@ -88,17 +88,13 @@ func Listen(opts Options) (*Source, error) {
 	s := &Source{opts: opts, log: listen.NewLog(opts.Logger)}
 	o := &s.opts
 	err := o.prepare()
-	if err == nil && o.TLS != nil {
-		s.tls, err = listen.TLSConfig(*o.TLS, o.Logger)
-	}
 	if err == nil {
-		var l net.Listener
-		if l, err = net.Listen("tcp", o.Address); err == nil {
-			s.guard = listen.NewGuard(l, o.Limits, s.log)
-			return s, nil
-		}
+		s.guard, s.tls, err = listen.Open("tcp", o.Address, 0, o.TLS, o.Limits, o.Logger, s.log)
 	}
-	return nil, fmt.Errorf("ingest/lumberjack: %w", err)
+	if err != nil {
+		return nil, fmt.Errorf("ingest/lumberjack: %w", err)
+	}
+	return s, nil
 }
 
 // Check reports what Listen would find wrong with the options. It opens nothing.

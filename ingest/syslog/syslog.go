@@ -183,13 +183,6 @@ func (s *Source) listen() error {
 		s.framing = Auto
 	}
 	s.log = listen.NewLog(o.Logger)
-	if o.TLS != nil {
-		cfg, err := listen.TLSConfig(*o.TLS, o.Logger)
-		if err != nil {
-			return err
-		}
-		s.tls = cfg
-	}
 	switch o.Network {
 	case "udp", "udp4", "udp6":
 		c, err := net.ListenPacket(o.Network, o.Address)
@@ -200,7 +193,7 @@ func (s *Source) listen() error {
 		s.granted = growBuffer(c.(*net.UDPConn), o.ReadBuffer)
 		s.kernelDrops() // remember where the counter stands
 	case "unixgram":
-		if err := replaceSocket(o.Network, o.Address); err != nil {
+		if err := listen.ReplaceSocket(o.Network, o.Address); err != nil {
 			return err
 		}
 		c, err := net.ListenPacket(o.Network, o.Address)
@@ -208,51 +201,18 @@ func (s *Source) listen() error {
 			return err
 		}
 		s.packets = c
-		return s.chmod()
-	case "tcp", "tcp4", "tcp6":
-		l, err := net.Listen(o.Network, o.Address)
+		if err := os.Chmod(o.Address, o.Mode); err != nil {
+			s.Close()
+			return err
+		}
+	case "tcp", "tcp4", "tcp6", "unix":
+		guard, cfg, err := listen.Open(o.Network, o.Address, o.Mode, o.TLS, o.Limits, o.Logger, s.log)
 		if err != nil {
 			return err
 		}
-		s.guard = listen.NewGuard(l, o.Limits, s.log)
-	case "unix":
-		if err := replaceSocket(o.Network, o.Address); err != nil {
-			return err
-		}
-		l, err := net.Listen(o.Network, o.Address)
-		if err != nil {
-			return err
-		}
-		s.guard = listen.NewGuard(l, o.Limits, s.log)
-		return s.chmod()
+		s.guard, s.tls = guard, cfg
 	}
 	return nil
-}
-
-func (s *Source) chmod() error {
-	err := os.Chmod(s.opts.Address, s.opts.Mode)
-	if err != nil {
-		s.Close()
-	}
-	return err
-}
-
-// replaceSocket removes the socket file of a process that has ended.
-func replaceSocket(network, path string) error {
-	info, err := os.Lstat(path)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return nil
-	case err != nil:
-		return err
-	case info.Mode()&fs.ModeSocket == 0:
-		return fmt.Errorf("%s is there and not a socket", path)
-	}
-	if c, err := net.Dial(network, path); err == nil {
-		c.Close()
-		return fmt.Errorf("%s is served by another process", path)
-	}
-	return os.Remove(path)
 }
 
 // Name is the name from the options.

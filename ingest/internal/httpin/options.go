@@ -152,7 +152,7 @@ type Stats struct {
 	Busy           int64 // answered by 429
 	Failed         int64 // answered by 503: not delivered, or not in time
 	Messages       int64 // handed on
-	Bytes          int64 // of bodies as they were sent
+	Bytes          int64 // of bodies, as far as they were read: one that is refused by its length, its peer or its token is not
 	InflatedBytes  int64 // of bodies after decompression
 	InFlightBytes  int64 // of bodies now
 	ClientsGone    int64 // that went before their answer

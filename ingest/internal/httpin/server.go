@@ -98,16 +98,9 @@ func Listen(opts Options, handlers map[string]Handler) (*Server, error) {
 	if s.auth, err = newAuth(&opts); err != nil {
 		return nil, err
 	}
-	if opts.TLS != nil {
-		if s.tls, err = listen.TLSConfig(*opts.TLS, opts.Logger); err != nil {
-			return nil, err
-		}
-	}
-	l, err := net.Listen("tcp", opts.Address)
-	if err != nil {
+	if s.guard, s.tls, err = listen.Open("tcp", opts.Address, 0, opts.TLS, opts.Limits, opts.Logger, s.log); err != nil {
 		return nil, err
 	}
-	s.guard = listen.NewGuard(l, opts.Limits, s.log)
 	return s, nil
 }
 

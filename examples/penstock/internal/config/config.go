@@ -9,6 +9,7 @@
 //	netip.Prefix, *time.Location, ingest.Framing by their text
 //	the Rate of a listener: {events_per_second: 1000, bytes_per_second: 1MiB, …}
 //	ingest.Decoding: {compression: auto, charset: auto, invalid: keep}
+//	TLS: its files are read, so that a certificate without its key or one that has expired is an error with its place
 //	slices, maps with text keys, structs and pointers to them
 //
 // Functions, other interfaces and channels cannot be set from a file and are left as they are.
@@ -27,6 +28,7 @@ import (
 	"time"
 	"unicode"
 
+	"github.com/penstock-dev/penstock/batch/webhook"
 	"github.com/penstock-dev/penstock/ingest"
 	"github.com/penstock-dev/penstock/ingest/api"
 	"github.com/penstock-dev/penstock/ingest/syslog"
@@ -196,7 +198,10 @@ func (f *File) value(n *yaml.Node, v reflect.Value) error {
 		}
 		return f.value(n, v.Elem())
 	case reflect.Struct:
-		return f.fields(n, v)
+		if err := f.fields(n, v); err != nil {
+			return err
+		}
+		return f.certificates(n, v)
 	default:
 		return f.Errorf(n, "this cannot be set in a file")
 	}
@@ -204,6 +209,21 @@ func (f *File) value(n *yaml.Node, v reflect.Value) error {
 }
 
 // fields sets the fields of a struct.
+// certificates reads the files of a TLS configuration, to say with its place what is wrong with them.
+func (f *File) certificates(n *yaml.Node, v reflect.Value) error {
+	var err error
+	switch t := v.Interface().(type) {
+	case syslog.TLS: // that of all listeners
+		_, _, err = t.Config()
+	case webhook.TLS: // and of all sinks
+		_, err = t.Config()
+	}
+	if err != nil {
+		return f.Wrap(n, err)
+	}
+	return nil
+}
+
 func (f *File) fields(n *yaml.Node, v reflect.Value) error {
 	if n.Kind != yaml.Map {
 		return f.Errorf(n, "a mapping is wanted here")
