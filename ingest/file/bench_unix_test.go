@@ -3,12 +3,9 @@
 package file_test
 
 import (
-	"bytes"
 	"context"
 	"fmt"
-	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"syscall"
 	"testing"
@@ -69,88 +66,6 @@ func chunks(b *testing.B, path string) (lines int) {
 		b.Fatal(err)
 	}
 	return lines
-}
-
-// BenchmarkChunks reads a file that is in the page cache into framed chunks, beside wc -l, a
-// loop of read(2) that counts lines, and one that finds their ends. All have their turns in
-// one run; of each the least processor time counts, which other load disturbs little.
-//
-//	go test ./ingest/file -run '^$' -bench Chunks -benchtime 20x
-func BenchmarkChunks(b *testing.B) {
-	for _, n := range []int{180, 400, 1000} {
-		b.Run(fmt.Sprintf("line=%d", n), func(b *testing.B) {
-			const size = 64 << 20
-			path := benchFile(b, n, size)
-			lines := 0
-			read := func(line func(buf []byte) int) {
-				f, err := os.Open(path)
-				if err != nil {
-					b.Fatal(err)
-				}
-				defer f.Close()
-				buf := make([]byte, 64<<10)
-				lines = 0
-				for {
-					k, err := f.Read(buf)
-					lines += line(buf[:k])
-					if err == io.EOF {
-						return
-					}
-				}
-			}
-			turns := []struct {
-				name string
-				who  int
-				run  func()
-			}{
-				{"penstock", syscall.RUSAGE_SELF, func() { lines = chunks(b, path) }},
-				{"wc", syscall.RUSAGE_CHILDREN, func() {
-					out, err := exec.Command("wc", "-l", path).Output()
-					if err != nil {
-						b.Fatal(err)
-					}
-					fmt.Sscan(string(out), &lines)
-				}},
-				{"count", syscall.RUSAGE_SELF, func() { read(func(buf []byte) int { return bytes.Count(buf, []byte{'\n'}) }) }},
-				{"find", syscall.RUSAGE_SELF, func() {
-					read(func(buf []byte) (n int) {
-						for {
-							i := bytes.IndexByte(buf, '\n')
-							if i < 0 {
-								return n
-							}
-							buf = buf[i+1:]
-							n++
-						}
-					})
-				}},
-			}
-			least, elapsed := make([]time.Duration, len(turns)), make([]time.Duration, len(turns))
-			want := 0
-			for b.Loop() {
-				for i, t := range turns {
-					before, begin := cpu(t.who), time.Now()
-					t.run()
-					used, took := cpu(t.who)-before, time.Since(begin)
-					if least[i] == 0 || used < least[i] {
-						least[i] = used
-					}
-					if elapsed[i] == 0 || took < elapsed[i] {
-						elapsed[i] = took
-					}
-					if want = max(want, lines); t.name != "find" && lines != want {
-						b.Fatalf("%s has %d lines of %d", t.name, lines, want)
-					}
-				}
-			}
-			for i, t := range turns {
-				b.ReportMetric(size/least[i].Seconds()/1e9, t.name+"-GB/cpu-s")
-				b.ReportMetric(size/elapsed[i].Seconds()/1e9, t.name+"-GB/s")
-			}
-			b.ReportMetric(least[1].Seconds()/least[0].Seconds(), "of-wc")
-			b.ReportMetric(0, "ns/op")
-		})
-	}
 }
 
 // BenchmarkMaxUncommitted says what the bound costs: a follower reads a file of lines of
