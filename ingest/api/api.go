@@ -258,5 +258,8 @@ func (s *Source) Run(ctx context.Context, out *ingest.Emit) error {
 		wg.Go(func() { errs[i] = e.run(ctx, out, st) })
 	}
 	wg.Wait()
+	for _, e := range s.endpoints {
+		e.client.CloseIdleConnections() // each has two goroutines
+	}
 	return errors.Join(errs...)
 }

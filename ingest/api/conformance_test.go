@@ -35,7 +35,7 @@ func TestConformance(t *testing.T) {
 		json.Unmarshal([]byte(message), &e)
 		return e.Message
 	}
-	ingesttest.Source(t, ingesttest.Config{Streams: true, Text: text, New: func(t testing.TB) (ingest.Source, ingesttest.Send) {
+	ingesttest.Source(t, ingesttest.Config{Streams: true, NoOffsets: true, Text: text, New: func(t testing.TB) (ingest.Source, ingesttest.Send) {
 		var mu sync.Mutex
 		var events []map[string]string
 		s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
