@@ -100,9 +100,7 @@ func (a *Slices[T]) Alloc(n int) []T {
 	}
 	start := len(a.block)
 	a.block = a.block[:start+n]
-	s := a.block[start : start+n : start+n]
-	clear(s)
-	return s
+	return a.block[start : start+n : start+n] // Reset has cleared it
 }
 
 // Len is the number of values in the current block.

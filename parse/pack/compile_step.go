@@ -328,6 +328,7 @@ func (c *compiler) switchPart(on, cases, def *yaml.Node) (*switchPart, error) {
 		}
 	}
 	sort.SliceStable(sw.prefixes, func(i, j int) bool { return len(sw.prefixes[i].prefix) > len(sw.prefixes[j].prefix) })
+	sw.quick = newByKey(sw.cases)
 	other, err := c.steps(def)
 	sw.all = append(sw.all, other)
 	return sw, err

@@ -161,14 +161,15 @@ type lookupPart struct {
 	fields []assign
 	line   int // a place, see compiler.place
 	// Where every column is a constant field, the rows as blocks by their key.
-	blocks   map[string]*parse.Block
+	constant bool
+	blocks   byKey[*parse.Block]
 	fallback *parse.Block
 }
 
 func (p *lookupPart) run(s *state) bool {
 	key := p.key(s)
 	s.ntouched = 0
-	if p.blocks != nil {
+	if p.constant {
 		if b := p.block(s, key); b != nil {
 			s.rec.SetBlock(b)
 		}
@@ -193,11 +194,11 @@ func (p *lookupPart) block(s *state, key parse.Value) *parse.Block {
 		return nil
 	}
 	k := p.table.fold(s, s.text(key))
-	if b, ok := p.blocks[string(k)]; ok {
+	if b, ok := p.blocks.get(k); ok {
 		return b
 	}
 	if star := p.table.star(k); star != "" {
-		return p.blocks[star]
+		return p.blocks.all[star]
 	}
 	return p.fallback
 }
@@ -216,7 +217,7 @@ func (p *lookupPart) makeBlocks(schema *parse.Schema) {
 		}
 		return parse.NewBlock(keys, row)
 	}
-	p.blocks = make(map[string]*parse.Block, len(p.table.rows))
+	blocks := make(map[string]*parse.Block, len(p.table.rows))
 	made := map[*parse.Value]*parse.Block{} // keys that share a row share its block
 	var all []*parse.Block
 	for key, row := range p.table.rows {
@@ -226,8 +227,9 @@ func (p *lookupPart) makeBlocks(schema *parse.Schema) {
 			made[&row[0]] = b
 			all = append(all, b)
 		}
-		p.blocks[key] = b
+		blocks[key] = b
 	}
+	p.constant, p.blocks = true, newByKey(blocks)
 	if p.table.fallback != nil {
 		p.fallback = of(p.table.fallback)
 		all = append(all, p.fallback)
@@ -240,6 +242,7 @@ type switchPart struct {
 	on       evalFunc
 	reads    *reads // of on
 	cases    map[string]int32
+	quick    byKey[int32] // cases
 	prefixes []prefixCase
 	all      [][]*step // by case; the last one is for what has none
 }
@@ -257,7 +260,7 @@ func (p *switchPart) run(s *state) bool {
 
 // find returns the case of a text.
 func (p *switchPart) find(b []byte) int32 {
-	if i, ok := p.cases[string(b)]; ok {
+	if i, ok := p.quick.get(b); ok {
 		return i
 	}
 	for i := range p.prefixes {

@@ -16,9 +16,10 @@ type table struct {
 	name     string
 	columns  []string // "" alone: rows are single values
 	rows     map[string][]parse.Value
-	fallback []parse.Value // of a key that has no row; nil: none
-	keep     bool          // a key without a row stands for itself
-	anyCase  bool          // letter case of keys does not matter
+	quick    byKey[[]parse.Value] // rows
+	fallback []parse.Value        // of a key that has no row; nil: none
+	keep     bool                 // a key without a row stands for itself
+	anyCase  bool                 // letter case of keys does not matter
 	y        *yaml.Node
 	fromFile bool // its values are text that may need converting
 	stars    []starRow
@@ -62,7 +63,7 @@ func (t *table) find(s *state, v parse.Value) []parse.Value {
 		return nil
 	}
 	b := t.fold(s, s.text(v))
-	if row, ok := t.rows[string(b)]; ok {
+	if row, ok := t.quick.get(b); ok {
 		return row
 	}
 	if k := t.star(b); k != "" {
@@ -184,6 +185,7 @@ func (c *compiler) loadTable(name string, y *yaml.Node) (*table, error) {
 		}
 		t.fallback = row
 	}
+	t.quick = newByKey(t.rows)
 	return t, nil
 }
 
