@@ -235,7 +235,7 @@ func moreTime(b []byte, j int) bool {
 		for k < len(b) && k < j+7 && 'A' <= b[k] && b[k] <= 'Z' {
 			k++
 		}
-		return k == len(b) || k < j+7 && (b[k] == ' ' || b[k] == ':' || b[k] == '+' || b[k] == '-')
+		return k == len(b) || k < j+7 && (b[k] == ' ' || b[k] == '\t' || b[k] == ':' || b[k] == '+' || b[k] == '-')
 	}
 	return false
 }
@@ -262,7 +262,12 @@ func (p *Parser) bsdStamp(b []byte, i int, m *Message) int {
 		n = fractionEnd(text, n+3)
 		r, err = p.times.Parse(layoutSyslog, text[:n], ctx)
 		if unknown && n < len(text) && text[n] == ' ' {
-			for n++; n < len(text) && 'A' <= text[n] && text[n] <= 'Z'; n++ {
+			k := n + 1
+			for k < len(text) && 'A' <= text[k] && text[k] <= 'Z' {
+				k++
+			}
+			if timeEnds(b, i+k) {
+				n = k
 			}
 		}
 	}

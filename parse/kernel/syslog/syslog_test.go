@@ -117,6 +117,7 @@ var rfc3164Rows = []row{
 	{"weekday", "<13>Fri Jan  2 03:04:05 2026 h app: x", "pri=13 t=2026-01-02T03:04:05 host=h app=app | x"},
 	{"zone", "<13>Jan  2 03:04:05 CET h app: x", "pri=13 t=2026-01-02T02:04:05Z? host=h app=app | x"},
 	{"zone that means several", "<13>Jan  2 03:04:05 CST h app: x", "pri=13 t=2026-01-02T03:04:05? host=h app=app | x"},
+	{"zone that means several, and no end of it", "<13>Jan  2 03:04:05 CST\x03x", "pri=13 t=2026-01-02T03:04:05? | CST\x03x"},
 	{"capitals that are no zone", "<13>Jan  2 03:04:05 FW app: x", "pri=13 t=2026-01-02T03:04:05? host=FW app=app | x"},
 	{"milliseconds", "<13>Jan  2 03:04:05.678 h app: x", "pri=13 t=2026-01-02T03:04:05.678? host=h app=app | x"},
 	{"no PRI", "Jan  2 03:04:05 h app: x", "t=2026-01-02T03:04:05? host=h app=app | x"},
