@@ -141,8 +141,10 @@ func TestF43Kill(t *testing.T) {
 	mu.Unlock()
 	child := startChild(t, "collect", envAddress+"="+srv.URL, envSink+"="+sink.URL, envDir+"="+dir)
 	child.line(t)
-	// For as long as something comes: a page takes an fsync, and the disk may be busy.
-	for last, since := 0, time.Now(); time.Since(since) < 10*time.Second; time.Sleep(50 * time.Millisecond) {
+	// For 30 s, in the short form also for as long as something comes: a page takes an fsync, and
+	// the disk may be busy.
+	begun := time.Now()
+	for last, since := 0, begun; time.Since(begun) < 30*time.Second || !Long() && time.Since(since) < 10*time.Second; time.Sleep(50 * time.Millisecond) {
 		r := o.Report()
 		if len(r.Missing) == 0 {
 			break

@@ -197,7 +197,7 @@ func TestF16(t *testing.T) {
 	src := &issuing{oracle: o, until: seconds(hang + time.Second), every: time.Millisecond}
 	var calls, late atomic.Int64
 	heal := time.Now().Add(hang)
-	var whileHung atomic.Int64
+	var whileHung, issued atomic.Int64
 	cfg := rawLineConfig(src, o)
 	inner := cfg.Outputs[0].Sink
 	cfg.Outputs[0].Sink = batch.SinkFunc[rawLine](func(ctx context.Context, b *batch.Batch[rawLine]) error {
@@ -217,6 +217,7 @@ func TestF16(t *testing.T) {
 		other.ReceiveAll(lines)
 		if time.Now().Before(heal) {
 			whileHung.Add(int64(n))
+			issued.Store(int64(o.Issued()))
 		}
 		return nil
 	})})
@@ -224,9 +225,9 @@ func TestF16(t *testing.T) {
 	var s ingest.Stats
 	var r Report
 	record(t, "F16", fmt.Sprintf("one of two sinks answers nothing for %s", hang),
-		"writes cut off in time; the other sink goes on; 0 lost", func() string {
-			return fmt.Sprintf("%d writes cut off, the latest %s after its limit of %s; %d rows to the other sink meanwhile; %s; %d retries",
-				calls.Load(), time.Duration(late.Load()).Round(time.Millisecond), limit, whileHung.Load(), r, s.Sinks[0].Retries)
+		"writes cut off in time; the other sink keeps ≥ 95 % of its rate; 0 lost", func() string {
+			return fmt.Sprintf("%d writes cut off, the latest %s after its limit of %s; %d of %d rows to the other sink meanwhile; %s; %d retries",
+				calls.Load(), time.Duration(late.Load()).Round(time.Millisecond), limit, whileHung.Load(), issued.Load(), r, s.Sinks[0].Retries)
 		})
 	var err error
 	if s, r, err = runLines(t, p, src, o, Limits{}, context.Background()); err != nil {
@@ -238,8 +239,8 @@ func TestF16(t *testing.T) {
 	if calls.Load() < 2 || time.Duration(late.Load()) > 10*limit {
 		t.Errorf("%d writes cut off, up to %s late", calls.Load(), time.Duration(late.Load()))
 	}
-	if whileHung.Load() < int64(r.Issued)/4 {
-		t.Errorf("%d of %d rows reached the other sink while one hung", whileHung.Load(), r.Issued)
+	if whileHung.Load() < issued.Load()*95/100 {
+		t.Errorf("%d of %d rows reached the other sink while one hung", whileHung.Load(), issued.Load())
 	}
 }
 

@@ -434,7 +434,11 @@ func TestF26DNS(t *testing.T) {
 		"0 lost; new address used ≤ 30 s; a dead one out of ten costs ≤ 10 % of throughput", func() string {
 			return fmt.Sprintf("the new address is used after %s; %d rows in %s from one address, %d with the dead one among ten; standing still %s and %s; %d addresses used; %s", used.Round(time.Millisecond), one, measure, ten, oneStood.Round(time.Millisecond), tenStood.Round(time.Millisecond), len(served), r)
 		})
-	// Rows in a time are a matter of the machine; standing still is what a dead address costs.
+	// Rows in a time are a matter of the machine, and judged in the full form only; standing
+	// still is what a dead address costs.
+	if Long() && ten < one*9/10 {
+		t.Errorf("%d rows with a dead address among ten, %d from one", ten, one)
+	}
 	if len(r.Missing) > 0 || ten == 0 || tenStood > oneStood+measure/10 {
 		t.Errorf("%d rows with a dead address among ten, %d from one; standing still %s and %s; %s", ten, one, tenStood, oneStood, r)
 	}
