@@ -125,7 +125,7 @@ func (w *refWay) describe() []string {
 					continue
 				}
 				space = b == ' '
-				out = append(out, string(b))
+				out = append(out, string([]byte{b}))
 			}
 			continue
 		}
