@@ -140,11 +140,11 @@ func TestOfAndRetryable(t *testing.T) {
 		{"CSV", second(csv.NewReader(strings.NewReader("a\"b\n")).Read()), errcat.SchemaViolation, false},
 		{"number", second(strconv.Atoi("x")), errcat.TypeMismatch, false},
 		{"number range", second(strconv.ParseInt("999", 10, 8)), errcat.TypeMismatch, false},
-		{"number base", second(strconv.ParseInt("9", 99, 8)), errcat.TypeMismatch, false},
+		{"number base", second(strconv.ParseInt("9", 99, 8)), errcat.TypeMismatch, false}, //nolint:staticcheck // the fault that is meant
 		{"time", second(time.Parse(time.RFC3339, "x")), errcat.TypeMismatch, false},
 		{"address", second(netip.ParseAddr("x")), errcat.TypeMismatch, false},
 		{"prefix", second(netip.ParsePrefix("x")), errcat.TypeMismatch, false},
-		{"URL", second(url.Parse("http://h/%zz")), errcat.TypeMismatch, false},
+		{"URL", second(url.Parse("http://h/%zz")), errcat.TypeMismatch, false}, //nolint:staticcheck // the fault that is meant
 		{"base64", second(base64.StdEncoding.DecodeString("!")), errcat.EncodingError, false},
 		{"hex", second(hex.DecodeString("zz")), errcat.EncodingError, false},
 	} {
@@ -175,7 +175,7 @@ func TestOfPanic(t *testing.T) {
 		}
 	}()
 	var s []int
-	_ = s[len(os.Args)]
+	_ = s[len(os.Args)] //nolint:govet // the fault that is meant
 }
 
 // The table above builds errors by hand; these come out of real connections.

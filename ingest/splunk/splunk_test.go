@@ -78,16 +78,18 @@ func TestConformance(t *testing.T) {
 					if !acks {
 						return nil
 					}
-					var answer struct{ AckId int64 }
+					var answer struct {
+						AckID int64 `json:"ackId"`
+					}
 					if err := json.Unmarshal([]byte(text), &answer); err != nil {
 						return err
 					}
 					for {
-						_, text, err := call(ctx, s, "POST", "/ack?channel=c1", fmt.Sprintf(`{"acks":[%d]}`, answer.AckId))
+						_, text, err := call(ctx, s, "POST", "/ack?channel=c1", fmt.Sprintf(`{"acks":[%d]}`, answer.AckID))
 						switch {
 						case err != nil:
 							return err
-						case text == fmt.Sprintf("{\"acks\":{\"%d\":true}}\n", answer.AckId):
+						case text == fmt.Sprintf("{\"acks\":{\"%d\":true}}\n", answer.AckID):
 							return nil
 						}
 						time.Sleep(5 * time.Millisecond)
