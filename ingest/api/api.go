@@ -72,6 +72,12 @@ type Options struct {
 	// Remember is how many identifiers of events are kept against repeats. Default:
 	// 10,000.
 	Remember int
+	// MaxUncommittedPages bounds the pages of an endpoint that were sent and whose position is
+	// not stored yet: that many may come twice after the process was killed. Where there are
+	// as many, the next page is asked for when the sinks have taken one and its position is
+	// stored, so that 1 costs the time of a delivery for each page. The events of a stream are
+	// not bounded by it. Default: no bound.
+	MaxUncommittedPages int
 	// Backoff is for requests that failed. Default: 1 s to 5 min.
 	Backoff ratelimit.Backoff
 	// MaxPause bounds what a server may ask for. Default: 1 h.
@@ -142,6 +148,9 @@ func New(opts Options) (*Source, error) {
 	number("MaxPages", &opts.MaxPages, 10_000)
 	number("MaxEvent", &opts.MaxEvent, 16<<20)
 	number("Remember", &opts.Remember, 10_000)
+	if opts.MaxUncommittedPages < 0 {
+		errs = append(errs, fmt.Errorf("api: MaxUncommittedPages is %d", opts.MaxUncommittedPages))
+	}
 	duration("DNSCache", &opts.DNSCache, 300*time.Second)
 	duration("Timeout", &opts.Timeout, time.Minute)
 	duration("MaxPause", &opts.MaxPause, time.Hour)

@@ -48,6 +48,7 @@
 //	Timeout      60 s for an answer to begin, and for its next byte
 //	DNSCache     300 s
 //	MaxPages     10,000 pages in a row of one endpoint
+//	MaxUncommittedPages  none: pages of an endpoint that a kill may make come twice
 //	MaxEvent     16 MiB an event; an answer with a longer one is refused
 //	Remember     10,000 identifiers of events, against repeats
 //	Backoff      1 s to 5 min; MaxPause 1 h that a server may ask for

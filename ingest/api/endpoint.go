@@ -251,6 +251,9 @@ func (e *endpoint) poll(ctx context.Context) error {
 		return err
 	}
 	for n := 0; ; n++ {
+		if err := e.room(ctx); err != nil {
+			return err
+		}
 		e.open()
 		more, err := e.fetch(ctx)
 		if err != nil || !more {
@@ -284,6 +287,29 @@ func (e *endpoint) prepare(ctx context.Context) error {
 	}
 	e.ready = true
 	return nil
+}
+
+// room waits until one page more may be under way.
+func (e *endpoint) room(ctx context.Context) error {
+	most := e.opts.MaxUncommittedPages
+	if most == 0 {
+		return nil
+	}
+	stop := context.AfterFunc(ctx, func() {
+		e.mu.Lock()
+		e.settled.Broadcast()
+		e.mu.Unlock()
+	})
+	defer stop()
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for len(e.pages) >= most && ctx.Err() == nil {
+		if slices.ContainsFunc(e.pages, func(p *page) bool { return p.failed }) {
+			return errNotTaken
+		}
+		e.settled.Wait()
+	}
+	return ctx.Err()
 }
 
 // open sees to a window.

@@ -139,6 +139,45 @@ func TestStopped(t *testing.T) {
 	}
 }
 
+// With a bound no page is asked for while as many have not been taken by the sink.
+func TestMaxUncommittedPages(t *testing.T) {
+	p := newProduct(t, servers["slack.audit"].handler)
+	p.events = nil
+	for i := range 300 {
+		p.events = append(p.events, happened{fmt.Sprintf("event-%d", i), clock.Add(-time.Duration(3000-i) * time.Second)})
+	}
+	var asked, rows atomic.Int64
+	p.before = func(http.ResponseWriter, *http.Request) bool {
+		asked.Add(1)
+		return false
+	}
+	o := p.options("slack.audit")
+	o.MaxUncommittedPages = 2
+	take := make(chan struct{})
+	pl, err := ingest.New(ingest.Config[struct{}]{
+		Sources: []ingest.Source{p.source(o)}, Parser: countParser, Sink: sinkFunc(func(n int) {
+			<-take
+			rows.Add(int64(n))
+		}),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- pl.Run(t.Context()) }()
+	for asked.Load() < 2 {
+		time.Sleep(time.Millisecond)
+	}
+	time.Sleep(50 * time.Millisecond) // a third would be asked for now
+	if n := asked.Load(); n != 2 {
+		t.Errorf("%d pages were asked for while the sink has taken none", n)
+	}
+	close(take)
+	if err := <-ended; err != nil || rows.Load() != 300 {
+		t.Errorf("%d of 300 events, %v", rows.Load(), err)
+	}
+}
+
 func TestF43EndlessPaging(t *testing.T) {
 	asked := map[bool]int{}
 	faulttest.Figures(t, "F43 endless paging", "empty pages with a next link: the same one, and always another; MaxPages 20", "endless paging stops at the limit and is reported", func() string {

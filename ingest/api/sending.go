@@ -152,6 +152,9 @@ func (e *endpoint) committer(stop <-chan struct{}) {
 	}
 }
 
+// storeAgain is when a position that could not be stored is tried again, though nothing new has come.
+const storeAgain = 5 * time.Second
+
 // commit stores the position behind the pages that are safe, in their order.
 func (e *endpoint) commit() {
 	e.mu.Lock()
@@ -166,6 +169,7 @@ func (e *endpoint) commit() {
 	after := e.pages[n-1].after
 	if err := e.store.save(e.name, after); err != nil {
 		e.log.Error("a position cannot be stored", "endpoint", e.name, "error", err)
+		time.AfterFunc(storeAgain, e.wakeUp)
 		return
 	}
 	e.pages = e.pages[n:]

@@ -43,7 +43,7 @@ id: id
 	}
 	src, err := api.New(api.Options{
 		Endpoints:  []api.Endpoint{{Definition: def, Params: map[string]string{"base": os.Getenv(envAddress)}, Interval: 50 * time.Millisecond}},
-		Checkpoint: filepath.Join(os.Getenv(envDir), "positions"), AllowPrivate: true,
+		Checkpoint: filepath.Join(os.Getenv(envDir), "positions"), AllowPrivate: true, MaxUncommittedPages: 1,
 	})
 	if err != nil {
 		return err
