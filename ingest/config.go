@@ -191,7 +191,7 @@ type Config[T any] struct {
 }
 
 // shutdownGrace is how long components that were told to stop may take to return
-// after the shutdown time, before they are left behind.
-const shutdownGrace = time.Second
+// after the shutdown time, before they are left behind: a process has ended a second after it.
+const shutdownGrace = 800 * time.Millisecond
 
 const maxLimit = 1 << 30

@@ -646,7 +646,11 @@ func TestF46(t *testing.T) {
 			if hung := kind == "hung" || kind == "second signal"; hung != (err != nil) || !hung && len(r.Missing) > 0 {
 				t.Errorf("%v; %s", err, r)
 			}
-			if limit := 5 * time.Second; took > limit {
+			limit := 5 * time.Second
+			if kind == "hung" && Long() { // a machine that does other things may stand still for a fifth of a second
+				limit = grace + time.Second
+			}
+			if took > limit {
 				t.Errorf("took %s", took)
 			}
 		})

@@ -83,16 +83,19 @@ func (r *Request) Bytes() ([]byte, error) {
 	if n := int(min(r.ContentLength, 1<<20)); n > cap(*sent) {
 		*sent = make([]byte, 0, n+1)
 	}
-	err := r.read(sent, r.Body, o.MaxBody, "the body has")
-	r.s.stats.bytes.Add(int64(len(*sent)))
+	parts, total, err := r.read(*sent, r.Body, o.MaxBody, "the body has")
 	if err != nil {
 		return nil, err
 	}
-	body := *sent
+	*sent = parts[0]
+	r.s.stats.bytes.Add(total)
+	var body []byte
 	switch encoding := strings.ToLower(strings.TrimSpace(r.Header.Get("Content-Encoding"))); encoding {
 	case "", "identity":
+		body = join(parts, total)
+		*sent = body
 	case "gzip", "x-gzip", "deflate":
-		if body, err = r.inflate(body, encoding); err != nil {
+		if body, err = r.inflate(reader(parts), total, encoding); err != nil {
 			return nil, err
 		}
 	default:
@@ -100,7 +103,7 @@ func (r *Request) Bytes() ([]byte, error) {
 		if codec == nil {
 			return nil, Errorf(http.StatusUnsupportedMediaType, "Content-Encoding %q is not known: send %s or none", encoding, o.encodings())
 		}
-		if body, err = r.decompress(body, codec); err != nil {
+		if body, err = r.decompress(reader(parts), total, codec); err != nil {
 			return nil, err
 		}
 	}
@@ -109,48 +112,63 @@ func (r *Request) Bytes() ([]byte, error) {
 	return body, nil
 }
 
-// read reads all of src into *dst, but at most limit bytes. What does not fit into its
-// capacity goes into pieces, which are put together when all is there: a body that is
-// refused has taken the limit and not, by growing, twice that.
-func (r *Request) read(dst *[]byte, src io.Reader, limit int64, what string) error {
-	b, total := (*dst)[:0], int64(0)
-	var pieces [][]byte
+// read reads all of src, but at most limit bytes, into the capacity of first and then into
+// parts of their own, one at least: a body that is refused has taken the limit and not, by
+// growing, twice that.
+func (r *Request) read(first []byte, src io.Reader, limit int64, what string) (parts [][]byte, total int64, err error) {
+	b := first[:0]
 	for {
 		if len(b) == cap(b) {
 			if len(b) > 0 {
-				pieces = append(pieces, b)
+				parts = append(parts, b)
 			}
 			b = make([]byte, 0, min(max(total, 32<<10), 4<<20, limit+1-total))
 		}
 		n, err := src.Read(b[len(b):min(int64(cap(b)), int64(len(b))+limit+1-total)])
 		b, total = b[:len(b)+n], total+int64(n)
 		if hold := r.hold(n); hold != nil {
-			return hold
+			return nil, 0, hold
 		}
 		switch {
 		case total > limit:
-			return Errorf(http.StatusRequestEntityTooLarge, "%s more than %d bytes", what, limit)
+			return nil, 0, Errorf(http.StatusRequestEntityTooLarge, "%s more than %d bytes", what, limit)
 		case err == io.EOF:
-			if len(pieces) > 0 {
-				whole := make([]byte, 0, total)
-				for _, p := range append(pieces, b) {
-					whole = append(whole, p...)
-				}
-				b = whole
-			}
-			*dst = b
-			return nil
+			return append(parts, b), total, nil
 		case err != nil:
 			var st *Status
 			if errors.As(err, &st) {
-				return st
+				return nil, 0, st
 			}
 			if errcat.Of(err) == errcat.Oversize {
-				return Errorf(http.StatusRequestEntityTooLarge, "the body needs more memory than is allowed")
+				return nil, 0, Errorf(http.StatusRequestEntityTooLarge, "the body needs more memory than is allowed")
 			}
-			return Errorf(http.StatusBadRequest, "the body cannot be read to its end")
+			return nil, 0, Errorf(http.StatusBadRequest, "the body cannot be read to its end")
 		}
 	}
+}
+
+// join puts parts of total bytes together.
+func join(parts [][]byte, total int64) []byte {
+	if len(parts) == 1 {
+		return parts[0]
+	}
+	whole := make([]byte, 0, total)
+	for _, p := range parts {
+		whole = append(whole, p...)
+	}
+	return whole
+}
+
+// reader reads parts, and lets go of those that have been read.
+func reader(parts [][]byte) io.Reader {
+	if len(parts) == 1 {
+		return bytes.NewReader(parts[0])
+	}
+	readers := make([]io.Reader, len(parts))
+	for i, p := range parts {
+		readers[i] = bytes.NewReader(p)
+	}
+	return io.MultiReader(readers...)
 }
 
 // codec is the one of that name, or nil.
@@ -173,41 +191,43 @@ func (o *Options) encodings() string {
 }
 
 // inflatedLimit is how long the body may become.
-func (o *Options) inflatedLimit(sent int) int64 {
-	return min(o.MaxInflated, max(int64(sent)*int64(o.MaxRatio), 1<<20))
+func (o *Options) inflatedLimit(sent int64) int64 {
+	return min(o.MaxInflated, max(sent*int64(o.MaxRatio), 1<<20))
 }
 
-func (r *Request) decompress(body []byte, codec ingest.Codec) ([]byte, error) {
-	z, err := codec.NewReader(bytes.NewReader(body))
+func (r *Request) decompress(body io.Reader, sent int64, codec ingest.Codec) ([]byte, error) {
+	z, err := codec.NewReader(body)
 	if err != nil {
 		return nil, Errorf(http.StatusBadRequest, "the body is not %s", codec.Name())
 	}
 	if c, ok := z.(io.Closer); ok {
 		defer c.Close()
 	}
-	dst := r.Buffer()
-	if err := r.read(dst, z, r.s.opts.inflatedLimit(len(body)), "decompressed, the body has"); err != nil {
-		return nil, err
-	}
-	return *dst, nil
+	return r.plain(z, sent)
 }
 
-func (r *Request) inflate(body []byte, encoding string) ([]byte, error) {
-	limit := r.s.opts.inflatedLimit(len(body))
+func (r *Request) inflate(body io.Reader, sent int64, encoding string) ([]byte, error) {
 	var z io.ReadCloser
 	var err error
 	if encoding == "deflate" {
-		z, err = zlib.NewReader(bytes.NewReader(body))
+		z, err = zlib.NewReader(body)
 	} else {
-		z, err = gzip.NewReader(bytes.NewReader(body))
+		z, err = gzip.NewReader(body)
 	}
 	if err != nil {
 		return nil, Errorf(http.StatusBadRequest, "the body is not %s", encoding)
 	}
 	defer z.Close()
+	return r.plain(z, sent)
+}
+
+// plain is what z makes of so many bytes that were sent.
+func (r *Request) plain(z io.Reader, sent int64) ([]byte, error) {
 	dst := r.Buffer()
-	if err := r.read(dst, z, limit, "decompressed, the body has"); err != nil {
+	parts, total, err := r.read(*dst, z, r.s.opts.inflatedLimit(sent), "decompressed, the body has")
+	if err != nil {
 		return nil, err
 	}
+	*dst = join(parts, total)
 	return *dst, nil
 }

@@ -15,7 +15,7 @@ func (r *Request) Snappy(block []byte) ([]byte, error) {
 	if n <= 0 {
 		return nil, errSnappy
 	}
-	limit := r.s.opts.inflatedLimit(len(block))
+	limit := r.s.opts.inflatedLimit(int64(len(block)))
 	if size > uint64(limit) {
 		return nil, Errorf(http.StatusRequestEntityTooLarge, "decompressed, the body would have %d bytes, at most %d are taken", size, limit)
 	}
