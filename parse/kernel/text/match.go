@@ -401,13 +401,15 @@ func (m *matcher) enter(at int32, pos int) bool {
 
 // literal returns the literal of c that could stand at pos.
 func (c *choice) literal(text []byte, pos int) *literal {
-	b := byte(' ') // which the end of the text stands for
-	if pos < len(text) {
-		if b = text[pos]; b == '\t' {
-			b = ' '
+	if pos == len(text) { // which stands for a space
+		if i := bytes.IndexByte(c.firsts, ' '); i >= 0 && c.lits[i].n == 1 {
+			return &c.lits[i]
 		}
-	} else if len(c.firsts) == 0 || c.firsts[0] != b || c.lits[0].n > 1 {
 		return nil
+	}
+	b := text[pos]
+	if b == '\t' {
+		b = ' '
 	}
 	if len(c.firsts) > 8 {
 		if i := bytes.IndexByte(c.firsts, b); i >= 0 {
