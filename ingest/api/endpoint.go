@@ -69,6 +69,8 @@ type page struct {
 
 func (p *page) safe() bool { return p.read && p.pending == 0 && !p.failed }
 
+func (p *page) hasFailed() bool { return p.failed }
+
 // values gives templates their variables and remembers the secrets that it gave.
 type values struct {
 	ctx     context.Context
@@ -187,7 +189,7 @@ func (e *endpoint) back(ctx context.Context) {
 func (e *endpoint) broken() bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	return slices.ContainsFunc(e.pages, func(p *page) bool { return p.failed })
+	return slices.ContainsFunc(e.pages, (*page).hasFailed)
 }
 
 // learn takes the identifiers of the position over.
@@ -202,6 +204,14 @@ var errNotTaken = errcat.New(errcat.SinkRejected, errcat.StageCollect, "api: a p
 
 // wait waits until every chunk has its result, and says whether all were good.
 func (e *endpoint) wait(ctx context.Context) error {
+	return e.pagesAre(ctx, func() bool {
+		return !slices.ContainsFunc(e.pages, func(p *page) bool { return p.pending > 0 })
+	})
+}
+
+// pagesAre waits until the pages are as asked, or ctx ends, and says whether all of them are
+// good. settled is called under the lock.
+func (e *endpoint) pagesAre(ctx context.Context, settled func() bool) error {
 	stop := context.AfterFunc(ctx, func() {
 		e.mu.Lock()
 		e.settled.Broadcast()
@@ -210,10 +220,10 @@ func (e *endpoint) wait(ctx context.Context) error {
 	defer stop()
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	for slices.ContainsFunc(e.pages, func(p *page) bool { return p.pending > 0 }) && ctx.Err() == nil {
+	for !settled() && ctx.Err() == nil {
 		e.settled.Wait()
 	}
-	if slices.ContainsFunc(e.pages, func(p *page) bool { return p.failed }) {
+	if slices.ContainsFunc(e.pages, (*page).hasFailed) {
 		return errNotTaken
 	}
 	return nil
@@ -295,19 +305,8 @@ func (e *endpoint) room(ctx context.Context) error {
 	if most == 0 {
 		return nil
 	}
-	stop := context.AfterFunc(ctx, func() {
-		e.mu.Lock()
-		e.settled.Broadcast()
-		e.mu.Unlock()
-	})
-	defer stop()
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	for len(e.pages) >= most && ctx.Err() == nil {
-		if slices.ContainsFunc(e.pages, func(p *page) bool { return p.failed }) {
-			return errNotTaken
-		}
-		e.settled.Wait()
+	if err := e.pagesAre(ctx, func() bool { return len(e.pages) < most || slices.ContainsFunc(e.pages, (*page).hasFailed) }); err != nil {
+		return err
 	}
 	return ctx.Err()
 }
