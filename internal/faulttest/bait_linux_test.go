@@ -6,12 +6,12 @@ import (
 	"runtime"
 	"slices"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
 	"github.com/penstock-dev/penstock/batch"
 	"github.com/penstock-dev/penstock/ingest"
+	"github.com/penstock-dev/penstock/internal/cputime"
 	"github.com/penstock-dev/penstock/normalize"
 	"github.com/penstock-dev/penstock/parse"
 	"github.com/penstock-dev/penstock/parse/pack"
@@ -70,16 +70,6 @@ func execve(n int) string {
 	return b.String()
 }
 
-// threadTime is the processor time of the calling thread, to which the goroutine must be
-// locked.
-func threadTime(t *testing.T) time.Duration {
-	var u syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_THREAD, &u); err != nil {
-		t.Fatal(err)
-	}
-	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
-}
-
 // Patterns of users and a record of auditd meet bait: the time grows with the bytes and no
 // faster, and other records go on.
 func TestF51(t *testing.T) {
@@ -132,13 +122,13 @@ func baitTimes(t *testing.T, user, audit *pack.Pack, large, exec int) string {
 			best := time.Hour
 			for range 3 {
 				var events parse.Events[parse.Record]
-				begun := threadTime(t)
+				begun := cputime.Thread()
 				n := 0
-				for ; threadTime(t)-begun < 5*time.Millisecond; n++ { // the clock has ticks
+				for ; cputime.Thread()-begun < 5*time.Millisecond; n++ { // the clock has ticks
 					events.Reset()
 					s.parser.Parse(&parse.Message{Raw: []byte(text)}, &events)
 				}
-				best = min(best, (threadTime(t)-begun)/time.Duration(n))
+				best = min(best, (cputime.Thread()-begun)/time.Duration(n))
 			}
 			return best
 		}

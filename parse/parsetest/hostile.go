@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/penstock-dev/penstock/errcat"
+	"github.com/penstock-dev/penstock/internal/cputime"
 	"github.com/penstock-dev/penstock/normalize"
 	"github.com/penstock-dev/penstock/parse"
 )
@@ -195,9 +196,9 @@ func (f *fire) large(name string, raw []byte) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	f.bounded(name, f.x.MaxMemory, func(*time.Timer) {
-		before := threadTime()
+		before := cputime.Thread()
 		err := f.answer(raw)
-		if used := threadTime() - before; used > f.x.MaxCPU && !racing {
+		if used := cputime.Thread() - before; used > f.x.MaxCPU && !racing {
 			f.failf("%s, %s: %v of processor time, more than %v", f.x.Name, name, used, f.x.MaxCPU)
 		}
 		f.judge(name, err)

@@ -2,11 +2,13 @@ package csv
 
 import (
 	"bytes"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/penstock-dev/penstock/internal/arena"
+	"github.com/penstock-dev/penstock/internal/cputime"
 	"github.com/penstock-dev/penstock/parse"
 )
 
@@ -37,6 +39,8 @@ func TestCutAndFlipped(t *testing.T) {
 
 // TestHuge reads 10 MiB of what could make a reader go back again and again.
 func TestHuge(t *testing.T) {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
 	var text arena.Bytes
 	size := 10 << 20
 	if testing.Short() {
@@ -53,9 +57,9 @@ func TestHuge(t *testing.T) {
 				r := must(t, []Column{{3, 0}}, o)
 				var f parse.Frame
 				f.Reset(1, &text)
-				start := time.Now()
+				start := cputime.Thread()
 				r.Read(row, &f)
-				if d := time.Since(start); d > 3*time.Second {
+				if d := cputime.Thread() - start; d > 3*time.Second {
 					t.Errorf("%q repeated, %+v: %v", unit, o, d)
 				}
 				text.Reset()

@@ -1,13 +1,13 @@
-package parsetest
+package cputime
 
 import (
 	"syscall"
 	"time"
 )
 
-// threadTime is the processor time of the calling thread so far. Unlike time on the clock
-// it does not count what other programs take.
-func threadTime() time.Duration {
+// Thread is the processor time of the calling thread so far. The goroutine must be locked to
+// it (runtime.LockOSThread).
+func Thread() time.Duration {
 	const thread = 1 // RUSAGE_THREAD
 	var u syscall.Rusage
 	if syscall.Getrusage(thread, &u) != nil {
