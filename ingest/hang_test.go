@@ -3,6 +3,7 @@ package ingest_test
 import (
 	"bytes"
 	"context"
+	"io"
 	"log/slog"
 	"strings"
 	"sync"
@@ -55,6 +56,17 @@ func (h hangingEncoder) Append(dst []byte, e *event) ([]byte, error) {
 	return append(dst, e.text...), nil
 }
 
+// after is a reader that begins when begin is closed.
+type after struct {
+	begin <-chan struct{}
+	r     io.Reader
+}
+
+func (a after) Read(b []byte) (int, error) {
+	<-a.begin
+	return a.r.Read(b)
+}
+
 // A component that blocks costs its message and nothing else: the worker is replaced,
 // the message is a dead letter that names the component, all others arrive once and in
 // order, and the goroutine counts as left behind until it returns.
@@ -86,16 +98,20 @@ func TestHang(t *testing.T) {
 			case "encoder":
 				cfg.Encoder = hangingEncoder{h}
 			}
-			var in, want strings.Builder
+			var in [2]strings.Builder
+			var want strings.Builder
 			for i := range 5000 {
 				line := strings.Repeat("x", i%40+1)
+				half := &in[i/2500]
 				if i == 700 || i == 3000 {
-					in.WriteString("a line to hang on\n")
+					half.WriteString("a line to hang on\n")
 				}
-				in.WriteString(line + "\n")
+				half.WriteString(line + "\n")
 				want.WriteString(line + " ")
 			}
-			cfg.Sources = []ingest.Source{ingest.FromReader("r", strings.NewReader(in.String()))}
+			// The second half comes when the first worker has been replaced: two do not hang at once.
+			second := make(chan struct{})
+			cfg.Sources = []ingest.Source{ingest.FromReader("r", io.MultiReader(strings.NewReader(in[0].String()), after{second, strings.NewReader(in[1].String())}))}
 			cfg.ChunkSize = 4 << 10
 			p := mustNew(t, cfg)
 			// Time passes when the test says so: as long as one worker hangs and the other
@@ -105,12 +121,21 @@ func TestHang(t *testing.T) {
 			go func() { ended <- p.Run(context.Background()) }()
 			for hung := int64(1); hung <= 2; hung++ {
 				<-h.entered
-				until(t, "the other worker is idle", func() bool { return p.Stats().Idle == 1 })
+				looks := 0
+				until(t, "the other worker is idle", func() bool { // and not between two chunks
+					if looks++; p.Stats().Idle != 1 {
+						looks = 0
+					}
+					return looks > 10
+				})
 				if clock.pass(150 * time.Millisecond); p.Stats().Replaced != hung-1 {
 					t.Errorf("replaced %d after 150ms", p.Stats().Replaced)
 				}
 				clock.pass(100 * time.Millisecond)
 				until(t, "the worker that hangs is replaced", func() bool { return p.Stats().Replaced == hung })
+				if hung == 1 {
+					close(second)
+				}
 			}
 			if err := <-ended; err == nil || !strings.Contains(err.Error(), "2 workers hang") {
 				t.Errorf("Run says %v", err)
