@@ -6,25 +6,12 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strconv"
-	"strings"
 	"syscall"
 	"testing"
 	"time"
 
 	"github.com/penstock-dev/penstock/internal/faulttest"
 )
-
-// memoryUsed is the resident memory of the process in bytes, 0 where it is not known.
-func memoryUsed() int64 {
-	text, err := os.ReadFile("/proc/self/statm")
-	f := strings.Fields(string(text))
-	if err != nil || len(f) < 2 {
-		return 0
-	}
-	pages, _ := strconv.ParseInt(f[1], 10, 64)
-	return pages * int64(os.Getpagesize())
-}
 
 func descriptors() int {
 	list, _ := os.ReadDir("/proc/self/fd")
@@ -55,10 +42,10 @@ func TestF36ManyFiles(t *testing.T) {
 	w := newWriter(t)
 	var most, state int64
 	var memory int64
-	base := memoryUsed()
+	base := faulttest.Resident()
 	watch := func() {
 		most = max(most, int64(descriptors()))
-		memory = max(memory, memoryUsed()-base)
+		memory = max(memory, faulttest.Resident()-base)
 		if info, err := os.Stat(opts.Checkpoint); err == nil {
 			state = max(state, info.Size())
 		}
