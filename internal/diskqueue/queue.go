@@ -35,7 +35,7 @@ type Queue struct {
 	next      uint64     // sequence number of the next entry
 	visible   uint64     // entries before it may be read
 	committed uint64     // entries before it have been
-	epoch     uint64     // counts what fsyncs have lost
+	epoch     uint64     // counts the segments that were given up after a failed fsync
 	syncErr   error      // why the last epoch ended
 	timer     *time.Timer
 	dirty     bool // appended since the last sync

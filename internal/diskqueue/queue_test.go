@@ -380,6 +380,30 @@ func TestRepair(t *testing.T) {
 	}
 }
 
+// A reader opens a segment by its name just when what an fsync has failed to make durable was
+// written again to a file of that name.
+func TestReadWhileWritingAgain(t *testing.T) {
+	m := memfs.New()
+	fsys := errorfs.Wrap(m, nil)
+	q := open(t, Options{FS: fsys, Sync: SyncInterval, SyncEvery: time.Hour})
+	appendOne(t, q, numbered(0, 10)...)
+	m.FailSyncs(1)
+	opened := false
+	fsys.Set(func(op errorfs.Op) error {
+		if op.Kind == errorfs.Open && !opened {
+			opened = true
+			if err := q.Flush(); err != nil {
+				t.Error(err)
+			}
+		}
+		return nil
+	})
+	equal(t, "read", drain(t, q, true), numbered(0, 10))
+	if s := q.Stats(); !opened || s.FailedSyncs != 1 || s.Damaged != 0 {
+		t.Errorf("opened %t: %+v", opened, s)
+	}
+}
+
 // A process ends while it writes again what an fsync has failed to make durable.
 func TestKilledWhileWritingAgain(t *testing.T) {
 	for n := int64(1); ; n++ {

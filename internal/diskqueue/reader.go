@@ -142,6 +142,7 @@ func (q *Queue) TryRead(b *Batch, most, size int) error {
 		}
 		s := q.segments[i]
 		part := extent{segment: s, end: s.size, limit: q.end(i), seq: r.seq, stored: q.cursor.at}
+		epoch := q.epoch
 		if q.active != nil && q.active.segment == s {
 			part.limit = q.visible
 			if q.opts.Sync == SyncAlways {
@@ -158,6 +159,13 @@ func (q *Queue) TryRead(b *Batch, most, size int) error {
 			b.dropBefore(q.read.floor)
 			r.close()
 			err = nil
+		} else if q.epoch != epoch {
+			// An fsync has failed meanwhile: what was opened may be the segment's successor, which
+			// has its name.
+			b.reset()
+			r.close()
+			q.mu.Unlock()
+			continue
 		} else {
 			for _, d := range found.damage {
 				q.damaged(d)

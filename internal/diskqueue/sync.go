@@ -181,6 +181,7 @@ func (q *Queue) rewrite(a *active) {
 	}
 	q.mu.Lock()
 	end := q.next
+	q.epoch++
 	q.shorten(a)
 	if empty {
 		q.pop()
