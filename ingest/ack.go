@@ -61,6 +61,7 @@ func (c *core) newAck(src *sourceState, ch *Chunk) *ack {
 	a.born, a.of = ch.sent, src.index
 	a.counted, a.finished, a.shed, a.filtered, a.err = false, false, false, 0, nil
 	a.pending.Store(1)
+	src.open++
 	a.prev, a.next = c.live.prev, &c.live
 	a.prev.next, a.next.prev = a, a
 	return a
@@ -190,7 +191,7 @@ func (a *ack) finish(giveUp bool) {
 	if c.ladder != nil {
 		c.extent[a.class].add(took)
 	}
-	done := a.done
+	done, src := a.done, a.src
 	a.done, a.src, a.err = nil, nil, nil
 	if cap(a.items) > 1<<14 {
 		a.items = nil
@@ -198,11 +199,12 @@ func (a *ack) finish(giveUp bool) {
 	a.mu.Unlock()
 
 	c.call(done, r)
+	c.mu.Lock()
+	src.answered()
 	if !giveUp {
-		c.mu.Lock()
 		a.next, c.spare = c.spare, a
-		c.mu.Unlock()
 	}
+	c.mu.Unlock()
 }
 
 // shedAll settles an account whose chunk is shed before a worker has parsed it.

@@ -69,8 +69,10 @@ type sourceState struct {
 	missed   int64
 	running  bool
 	ended    bool
-	gapShed  int64     // of the ledger, when the last Gap was raised
-	gapSince time.Time // since when there may be another
+	open     int           // chunks that were sent and not answered
+	settled  chan struct{} // if set, closed when open is 0 after the end
+	gapShed  int64         // of the ledger, when the last Gap was raised
+	gapSince time.Time     // since when there may be another
 }
 
 func newCore(l Limits, chunks int) *core {
@@ -241,6 +243,32 @@ func (c *core) end(src *sourceState) {
 	c.mu.Lock()
 	src.ended, src.running = true, false
 	c.mu.Unlock()
+}
+
+// settle waits for the answers to what src sent, which has ended.
+func (c *core) settle(src *sourceState) {
+	c.mu.Lock()
+	if src.open == 0 {
+		c.mu.Unlock()
+		return
+	}
+	if src.settled == nil {
+		src.settled = make(chan struct{})
+	}
+	settled := src.settled
+	c.mu.Unlock()
+	select {
+	case <-settled:
+	case <-c.aborted:
+	}
+}
+
+// answered notes that Done of a chunk of src has returned. The caller holds mu.
+func (src *sourceState) answered() {
+	if src.open--; src.open == 0 && src.settled != nil {
+		close(src.settled)
+		src.settled = nil
+	}
 }
 
 func (c *core) abortNow() {

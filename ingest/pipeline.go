@@ -278,7 +278,7 @@ func within(done <-chan struct{}, d time.Duration, hurry <-chan struct{}) bool {
 // abandoned makes it stop waiting.
 func (p *Pipeline[T]) drain(sourceCtx, sinkCtx context.Context, drained chan<- struct{}, abandoned <-chan struct{}) {
 	defer close(drained)
-	var dead, sources group
+	var dead, sources, sending group
 	if p.dead != nil {
 		p.dead.begin(sinkCtx)
 		dead.start(&p.running, "the sink of dead letters", p.dead.run)
@@ -291,9 +291,10 @@ func (p *Pipeline[T]) drain(sourceCtx, sinkCtx context.Context, drained chan<- s
 	p.swapping.Unlock()
 	p.core.feed.start()
 	for i, s := range p.cfg.Sources {
-		sources.start(&p.running, "source "+p.core.sources[i].name, func() { p.source(sourceCtx, i, s) })
+		sending.Add(1)
+		sources.start(&p.running, "source "+p.core.sources[i].name, func() { p.source(sourceCtx, i, s, sending.Done) })
 	}
-	sources.wait(abandoned)
+	sending.wait(abandoned)
 	p.core.gaps(time.Now(), 0)
 	p.core.sendNotices()
 	p.core.close()
@@ -304,6 +305,7 @@ func (p *Pipeline[T]) drain(sourceCtx, sinkCtx context.Context, drained chan<- s
 		p.dead.queue.close()
 	}
 	dead.wait(abandoned)
+	sources.wait(abandoned) // those that wait for the answers, see Emit.Settle
 }
 
 // group is a number of goroutines that are waited for together.
@@ -333,12 +335,17 @@ func (g *group) wait(abandoned <-chan struct{}) {
 	}
 }
 
-// source runs one source. It is the body of the source's goroutine.
-func (p *Pipeline[T]) source(ctx context.Context, i int, s Source) {
+// source runs one source. It is the body of the source's goroutine. sent is called when the
+// source sends no more.
+func (p *Pipeline[T]) source(ctx context.Context, i int, s Source, sent func()) {
 	state := p.core.sources[i]
 	p.core.mu.Lock()
 	state.running = true
 	p.core.mu.Unlock()
+	end := sync.OnceFunc(func() {
+		p.core.end(state)
+		sent()
+	})
 	err := func() (err error) {
 		defer func() {
 			if v := recover(); v != nil {
@@ -349,14 +356,24 @@ func (p *Pipeline[T]) source(ctx context.Context, i int, s Source) {
 		parser, generation := p.parser()
 		emit := &Emit{core: p.core, src: state, ctx: ctx}
 		emit.track = &tracking{current: p.parser, of: generation, tracker: p.core.newTracker(parser)}
+		var flushed error
+		flush := sync.OnceFunc(func() {
+			rest := *emit
+			rest.ctx = context.WithoutCancel(ctx) // what is held was received: it is not lost because the host stops
+			flushed = emit.track.flush(&rest)
+		})
+		emit.settle = func() {
+			flush()
+			end()
+			p.core.settle(state)
+		}
 		err = s.Run(ctx, emit)
-		emit.ctx = context.WithoutCancel(ctx) // what is held was received: it is not lost because the host stops
-		if flushed := emit.track.flush(emit); flushed != nil {
+		if flush(); flushed != nil {
 			err = errors.Join(err, flushed)
 		}
 		return err
 	}()
-	p.core.end(state)
+	end()
 	if err == nil || ctx.Err() != nil && (errors.Is(err, ctx.Err()) || errors.Is(err, context.Cause(ctx)) || err == ErrClosed) {
 		return
 	}

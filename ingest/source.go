@@ -15,8 +15,9 @@ import (
 //
 // Run fills chunks that it gets from out and sends them, until its input ends (nil),
 // fails (an error, which the pipeline's Run hands on) or ctx ends (anything; it counts
-// as an ordinary end). It returns soon after ctx ends. Run is called once. Where it
-// starts goroutines it waits for them: out must not be used after Run has returned.
+// as an ordinary end). It returns soon after ctx ends; Emit.Settle may be waited for. Run is
+// called once. Where it starts goroutines it waits for them: out must not be used after Run
+// has returned.
 type Source interface {
 	Run(ctx context.Context, out *Emit) error
 }
@@ -166,6 +167,7 @@ type Emit struct {
 	replay bool                 // chunks hold lines of dead letters, see Replay
 	track  *tracking            // nil in an Emit that no pipeline made
 	via    func(c *Chunk) error // takes what Send is given, see Through
+	settle func()               // what Settle does, see there
 }
 
 // Limits returns the bounds that the source must keep.
@@ -236,13 +238,31 @@ func (e *Emit) Send(c *Chunk) error {
 	return err
 }
 
+// Settle says that the source sends no more, and waits until every chunk that it sent has
+// been answered (see Chunk.Done), or until the pipeline gives up at the end of its shutdown
+// time. A source that keeps positions calls it at the end of Run, before it stores them for
+// the last time: what the sinks take while the pipeline ends then does not come again. Send
+// answers ErrClosed from then on. A chunk that was not sent must have been discarded.
+func (e *Emit) Settle() {
+	if e.settle != nil {
+		e.settle()
+	}
+}
+
 // Through returns an Emit for a source that stands inside of another one: what the inner
 // source sends goes to send, which changes it, keeps it, or sends it on by e. Without an
 // error the chunk is no longer the inner source's. send is called by the inner source's
-// goroutines, of which there may be several at once.
-func (e *Emit) Through(send func(c *Chunk) error) *Emit {
+// goroutines, of which there may be several at once. If the inner source calls Settle,
+// settle, if set, is called first, which sends on or gives up what send has kept.
+func (e *Emit) Through(send func(c *Chunk) error, settle func()) *Emit {
 	inner := *e
 	inner.via = send
+	inner.settle = func() {
+		if settle != nil {
+			settle()
+		}
+		e.Settle()
+	}
 	return &inner
 }
 

@@ -121,7 +121,7 @@ func TestThrough(t *testing.T) {
 				c.Msgs[i].Raw = bytes.ToUpper(c.Msgs[i].Raw)
 			}
 			return out.Send(c)
-		}))
+		}, nil))
 	})
 	var out bytes.Buffer
 	mustRun(t, mustNew(t, ingest.Config[event]{Sources: []ingest.Source{outer}, Parser: rawParser, Encoder: rawEncoder{}, Sink: batch.NewWriter[event](&out)}))

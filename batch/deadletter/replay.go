@@ -36,7 +36,6 @@ func (s *Store) Replay() ingest.Source {
 			s.mu.Unlock()
 		}()
 		r := replay{queue: s.queue, out: out}
-		r.changed.L = &r.mu
 		return r.run(ctx)
 	}))
 }
@@ -47,11 +46,9 @@ type replay struct {
 	out   *ingest.Emit
 	sent  int64
 
-	mu      sync.Mutex
-	changed sync.Cond
-	commit  int64
-	flying  int
-	failed  error
+	mu     sync.Mutex
+	commit int64
+	failed error
 }
 
 // batchLetters and batchBytes are how much is read at once.
@@ -80,12 +77,8 @@ func (r *replay) run(ctx context.Context) error {
 		_ = r.store() // tried again at the next position and at the end
 	}
 	// Positions are stored here and not where the answers come: that must not block.
-	stop := context.AfterFunc(ctx, func() { r.mu.Lock(); r.changed.Broadcast(); r.mu.Unlock() })
-	defer stop()
+	r.out.Settle()
 	r.mu.Lock()
-	for r.flying > 0 && ctx.Err() == nil {
-		r.changed.Wait()
-	}
 	failed := r.failed
 	r.mu.Unlock()
 	return errors.Join(stopped, r.store(), failed)
@@ -127,17 +120,9 @@ func (r *replay) send(in *diskqueue.Batch, commits *ingest.Commits) error {
 			if !res.OK() && r.failed == nil {
 				r.failed = errors.Join(errors.New("deadletter: a message was not delivered, and stays in the store"), res.Err)
 			}
-			r.flying--
-			r.changed.Broadcast()
 		}
-		r.mu.Lock()
-		r.flying++
-		r.mu.Unlock()
 		if err := r.out.Send(c); err != nil {
 			r.out.Discard(c)
-			r.mu.Lock()
-			r.flying--
-			r.mu.Unlock()
 			return err
 		}
 	}

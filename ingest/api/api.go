@@ -260,13 +260,20 @@ func (s *Source) Run(ctx context.Context, out *ingest.Emit) error {
 		return err
 	}
 	defer st.close()
-	// One goroutine for each endpoint, which ends with ctx; Run waits for them.
-	var wg sync.WaitGroup
+	// Two goroutines for each endpoint: one polls and ends with ctx, one stores positions until
+	// everything is answered. Run waits for them.
+	var polling, storing sync.WaitGroup
+	stop := make(chan struct{})
 	errs := make([]error, len(s.endpoints))
 	for i, e := range s.endpoints {
-		wg.Go(func() { errs[i] = e.run(ctx, out, st) })
+		e.start(out, st)
+		storing.Go(func() { e.committer(stop) })
+		polling.Go(func() { errs[i] = e.run(ctx) })
 	}
-	wg.Wait()
+	polling.Wait()
+	out.Settle()
+	close(stop)
+	storing.Wait()
 	for _, e := range s.endpoints {
 		e.client.CloseIdleConnections() // each has two goroutines
 	}

@@ -93,24 +93,18 @@ func (v *values) get(name string) (string, error) {
 	return v.e.params[name], nil
 }
 
-// run polls until ctx ends. With Once it returns why the poll failed.
-func (e *endpoint) run(ctx context.Context, out *ingest.Emit, st *store) error {
+// start prepares run. committer may be started then.
+func (e *endpoint) start(out *ingest.Emit, st *store) {
 	e.store, e.out = st, out
 	e.origin = &parse.Origin{Source: e.name, Hint: e.def.name}
 	e.settled.L = &e.mu
 	e.wake = make(chan struct{}, 1)
 	e.at = st.load(e.name)
 	e.learn()
-	stop, stopped := make(chan struct{}), make(chan struct{})
-	go func() {
-		defer close(stopped)
-		e.committer(stop)
-	}()
-	defer func() {
-		e.drain()
-		close(stop)
-		<-stopped
-	}()
+}
+
+// run polls until ctx ends. With Once it returns why the poll failed.
+func (e *endpoint) run(ctx context.Context) error {
 	poll := e.poll
 	if e.def.stream != nil {
 		poll = e.session
@@ -229,8 +223,8 @@ func (e *endpoint) pagesAre(ctx context.Context, settled func() bool) error {
 	return nil
 }
 
-// lastWait is for how long without any result what is on its way is waited for at the end,
-// so that the next run does not fetch it again.
+// lastWait is for how long without any result what is on its way is waited for at the end of a
+// stream, so that the next one does not bring it again.
 const lastWait = time.Second
 
 // drain waits for what is on its way.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"sync"
-	"time"
 
 	"github.com/penstock-dev/penstock/errcat"
 	"github.com/penstock-dev/penstock/ingest"
@@ -181,13 +180,4 @@ func (e *emitter) failure() error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return e.failed
-}
-
-// settle gives back what is at hand and waits a moment for what is on its way.
-func (e *emitter) settle(grace time.Duration) {
-	e.out.Discard(e.chunk)
-	e.chunk = nil
-	ctx, cancel := context.WithTimeout(context.Background(), grace)
-	defer cancel()
-	e.wait(ctx)
 }

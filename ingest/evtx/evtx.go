@@ -137,16 +137,14 @@ func (s *Source) Run(ctx context.Context, out *ingest.Emit) error {
 	}
 	e := &emitter{s: s, out: out}
 	err = s.follow(ctx, e, st)
-	e.settle(stopGrace)
+	out.Discard(e.chunk)
+	out.Settle()
 	err = errors.Join(err, st.save(s, true))
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
 	return err
 }
-
-// stopGrace is how long what is on its way is waited for at the end.
-const stopGrace = time.Second
 
 func (s *Source) follow(ctx context.Context, e *emitter, st *store) error {
 	for ctx.Err() == nil {

@@ -54,7 +54,7 @@ func chunks(b *testing.B, path string) (lines int) {
 				lines += len(c.Msgs)
 				out.Discard(c)
 				return nil
-			}))
+			}, nil))
 		})},
 		Parser: parse.ParserFunc[struct{}](func(*parse.Message, *parse.Events[struct{}]) error { return nil }),
 		Sink:   batch.SinkFunc[struct{}](func(context.Context, *batch.Batch[struct{}]) error { return nil }),

@@ -23,7 +23,8 @@
 //     original ended, so that rotated archives may match the patterns too.
 //
 // Delivery is at least once: the positions in the checkpoint are those up to which
-// every required sink has taken everything. After a crash what came behind the last
+// every required sink has taken everything. When Run ends it waits until the sinks have taken
+// what they take, so that nothing of that comes twice. After a crash what came behind the last
 // checkpoint is read again: as much as was read in CheckpointEvery, or, with MaxUncommitted,
 // that many messages at most. What a program writes between the copy and the truncation of
 // copytruncate is lost to every reader.

@@ -238,6 +238,7 @@ func (f *Follower) Run(ctx context.Context, out *ingest.Emit) error {
 	err = r.run(ctx)
 	cancel()
 	scanner.Wait()
+	out.Settle()
 	return errors.Join(err, r.last())
 }
 

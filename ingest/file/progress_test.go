@@ -44,7 +44,7 @@ func TestProgress(t *testing.T) {
 		return s.Run(ctx, out.Through(func(c *ingest.Chunk) error {
 			seen = append(seen, s.Progress())
 			return out.Send(c)
-		}))
+		}, nil))
 	}))
 	if err := run.Ended(); err != nil {
 		t.Fatal(err)
@@ -65,7 +65,8 @@ func TestProgress(t *testing.T) {
 	}
 }
 
-// TestFollowerProgress: a Follower counts what was there when it began, behind its checkpoint.
+// TestFollowerProgress: a Follower counts what was there when it began, behind its checkpoint,
+// which has all that was delivered when a run ends.
 func TestFollowerProgress(t *testing.T) {
 	dir, state := t.TempDir(), filepath.Join(t.TempDir(), "state")
 	text := bytes.Repeat([]byte("a line of thirty-two characters\n"), 1000)

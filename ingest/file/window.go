@@ -54,7 +54,7 @@ func (r *rounds) through(t *followed, g *generation) *ingest.Emit {
 		g.sent = append(g.sent, sent{last, n})
 		w.count += n
 		return nil
-	})
+	}, nil)
 }
 
 // answered is told of each chunk, by any goroutine.

@@ -111,11 +111,12 @@ func (s *Source) Run(ctx context.Context, out *ingest.Emit) error {
 	stop := make(chan struct{})
 	var waiting sync.WaitGroup
 	waiting.Go(func() { j.watch(stop) })
-	err := s.inner.Run(ctx, out.Through(j.send))
+	end := sync.OnceValue(j.end)
+	err := s.inner.Run(ctx, out.Through(j.send, func() { _ = end() }))
 	close(stop)
 	waiting.Wait()
-	if end := j.end(); err == nil {
-		err = end
+	if left := end(); err == nil {
+		err = left
 	}
 	return err
 }

@@ -52,7 +52,7 @@ func readChunks(path string) (lines int, err error) {
 				lines += len(c.Msgs)
 				out.Discard(c)
 				return nil
-			}))
+			}, nil))
 		})},
 		Parser: parse.ParserFunc[struct{}](func(*parse.Message, *parse.Events[struct{}]) error { return nil }),
 		Sink:   batch.SinkFunc[struct{}](func(context.Context, *batch.Batch[struct{}]) error { return nil }),
