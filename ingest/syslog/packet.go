@@ -25,25 +25,14 @@ type packet struct {
 	cut  bool // it was longer than maxDatagram
 }
 
-// packetReader reads as many datagrams as there are, and at least one.
-type packetReader interface {
+// packetSocket is a socket of datagrams.
+type packetSocket interface {
+	LocalAddr() net.Addr
+	// read returns as many datagrams as there are, and at least one. One reader at a time.
 	read() ([]packet, error)
-}
-
-// plainReader reads one datagram at a time, on any system.
-type plainReader struct {
-	conn net.PacketConn
-	buf  []byte
-	one  [1]packet
-}
-
-func (r *plainReader) read() ([]packet, error) {
-	n, from, err := r.conn.ReadFrom(r.buf)
-	if err != nil {
-		return nil, err
-	}
-	r.one[0] = packet{data: r.buf[:min(n, maxDatagram)], from: listen.PeerOf(from), cut: n > maxDatagram}
-	return r.one[:], nil
+	end()                  // makes reads return an error, now and later
+	drops() (uint32, bool) // how many the kernel dropped, if it tells
+	Close() error
 }
 
 // peer is what is remembered of a sender.
@@ -66,7 +55,7 @@ var (
 
 // runPackets reads datagrams until ctx ends.
 func (s *Source) runPackets(ctx context.Context, out *ingest.Emit, g *gather.Gatherer, limits ingest.Limits) error {
-	defer context.AfterFunc(ctx, func() { s.packets.SetReadDeadline(time.Unix(1, 0)) })()
+	defer context.AfterFunc(ctx, s.packets.end)()
 	// A goroutine of its own, since a read may be blocked for long; it ends with the reading.
 	read := make(chan struct{})
 	var accounts sync.WaitGroup
@@ -84,11 +73,10 @@ func (s *Source) runPackets(ctx context.Context, out *ingest.Emit, g *gather.Gat
 	})
 	defer accounts.Wait()
 	defer close(read)
-	r := newPacketReader(s.packets)
 	peers := map[netip.Addr]peer{}
 	var b gather.Block
 	for {
-		packets, err := r.read()
+		packets, err := s.packets.read()
 		if err != nil {
 			if ctx.Err() != nil || errors.Is(err, net.ErrClosed) {
 				return nil

@@ -2,15 +2,36 @@
 
 package syslog
 
-import "net"
+import (
+	"net"
+	"time"
 
-func newPacketReader(conn net.PacketConn) packetReader {
-	return &plainReader{conn: conn, buf: make([]byte, maxDatagram+1)}
+	"github.com/penstock-dev/penstock/ingest/internal/listen"
+)
+
+// plainSocket reads one datagram at a time, on any system.
+type plainSocket struct {
+	net.PacketConn
+	buf []byte
+	one [1]packet
 }
 
-func socketDrops(*net.UDPConn) (drops uint32, ok bool) { return 0, false }
-
-func growBuffer(c *net.UDPConn, size int) (granted int) {
-	c.SetReadBuffer(size)
-	return 0
+func newPacketSocket(conn net.PacketConn, readBuffer int) (packetSocket, int, error) {
+	if c, ok := conn.(*net.UDPConn); ok {
+		_ = c.SetReadBuffer(readBuffer) // what is not granted is no error
+	}
+	return &plainSocket{PacketConn: conn, buf: make([]byte, maxDatagram+1)}, 0, nil
 }
+
+func (s *plainSocket) read() ([]packet, error) {
+	n, from, err := s.ReadFrom(s.buf)
+	if err != nil {
+		return nil, err
+	}
+	s.one[0] = packet{data: s.buf[:min(n, maxDatagram)], from: listen.PeerOf(from), cut: n > maxDatagram}
+	return s.one[:], nil
+}
+
+func (s *plainSocket) end() { _ = s.SetReadDeadline(time.Unix(1, 0)) }
+
+func (s *plainSocket) drops() (uint32, bool) { return 0, false }

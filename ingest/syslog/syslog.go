@@ -95,7 +95,7 @@ type Source struct {
 	opts     Options
 	framing  ingest.Framing
 	guard    *listen.Guard
-	packets  net.PacketConn
+	packets  packetSocket
 	tls      *tls.Config
 	log      *listen.Log
 	once     sync.Once
@@ -189,8 +189,9 @@ func (s *Source) listen() error {
 		if err != nil {
 			return err
 		}
-		s.packets = c
-		s.granted = growBuffer(c.(*net.UDPConn), o.ReadBuffer)
+		if s.packets, s.granted, err = newPacketSocket(c, o.ReadBuffer); err != nil {
+			return err
+		}
 		s.kernelDrops() // remember where the counter stands
 	case "unixgram":
 		if err := listen.ReplaceSocket(o.Network, o.Address); err != nil {
@@ -200,7 +201,9 @@ func (s *Source) listen() error {
 		if err != nil {
 			return err
 		}
-		s.packets = c
+		if s.packets, _, err = newPacketSocket(c, 0); err != nil {
+			return err
+		}
 		if err := os.Chmod(o.Address, o.Mode); err != nil {
 			s.Close()
 			return err
@@ -257,13 +260,12 @@ func (s *Source) Stats() Stats {
 
 // kernelDrops reads the counter of the socket, which has 32 bits and may wrap around.
 func (s *Source) kernelDrops() (int64, bool) {
-	c, ok := s.packets.(*net.UDPConn)
-	if !ok {
+	if s.packets == nil || s.opts.Network == "unixgram" { // their senders wait
 		return 0, false
 	}
 	s.dropMu.Lock()
 	defer s.dropMu.Unlock()
-	if n, ok := socketDrops(c); ok {
+	if n, ok := s.packets.drops(); ok {
 		s.drops += int64(n - s.lastDrops)
 		s.lastDrops, s.known = n, true
 	}
