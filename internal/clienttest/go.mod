@@ -7,6 +7,7 @@ require (
 	github.com/elastic/go-elasticsearch/v7 v7.17.10
 	github.com/elastic/go-lumber v0.1.2-0.20220819171948-335fde24ea0f
 	github.com/fluent/fluent-logger-golang v1.10.2
+	github.com/fuyufjh/splunk-hec-go v0.4.0
 	github.com/jackc/pgx/v5 v5.12.0
 	github.com/opensearch-project/opensearch-go/v4 v4.8.1
 	github.com/penstock-dev/penstock v0.0.0
