@@ -34,8 +34,11 @@
 //	Delay             10 ms that a message waits for others to share a chunk with
 //
 // Memory: a connection has a buffer of 4 KiB to 64 KiB, and while it receives one long
-// message up to MaxMessage; a socket for datagrams 2 MiB. All limits hold before memory
+// message up to MaxMessage; a socket for datagrams 4 MiB. All limits hold before memory
 // is taken.
+//
+// Where more than 16,000 datagrams a second come, the reader on Linux lets them gather in the
+// socket's buffer for up to 4 ms, which costs a third of waking up for each.
 //
 // # Concurrency
 //

@@ -2,9 +2,12 @@ package httpbulk
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"net"
+	"net/http"
 	"net/netip"
+	"sync"
 	"time"
 )
 
@@ -78,4 +81,51 @@ func (d *dialer) DialContext(ctx context.Context, network, address string) (net.
 		}
 	}
 	return nil, errors.Join(errs...)
+}
+
+// proxied is the transport through a proxy. There the transport itself does the handshakes,
+// with one configuration for its life, so that each new configuration needs a new one.
+type proxied struct {
+	config func() (*tls.Config, error)
+	plain  *http.Transport // is not used itself
+
+	mu     sync.Mutex
+	with   *tls.Config
+	actual *http.Transport
+}
+
+func (p *proxied) RoundTrip(req *http.Request) (*http.Response, error) {
+	t, err := p.current()
+	if err != nil {
+		if req.Body != nil {
+			_ = req.Body.Close() // as a RoundTripper has to
+		}
+		return nil, err
+	}
+	return t.RoundTrip(req)
+}
+
+func (p *proxied) current() (*http.Transport, error) {
+	cfg, err := p.config()
+	if err != nil {
+		return nil, err
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if cfg != p.with {
+		if p.actual != nil {
+			p.actual.CloseIdleConnections() // requests on their way end as they began
+		}
+		p.with, p.actual = cfg, p.plain.Clone()
+		p.actual.TLSClientConfig = cfg.Clone()
+	}
+	return p.actual, nil
+}
+
+func (p *proxied) CloseIdleConnections() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.actual != nil {
+		p.actual.CloseIdleConnections()
+	}
 }

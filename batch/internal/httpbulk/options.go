@@ -240,18 +240,16 @@ func (o *Options) transport() (http.RoundTripper, func(), error) {
 		DisableCompression:     true, // an answer that grows is nobody's friend
 		ForceAttemptHTTP2:      false,
 	}
-	t.DialTLSContext = dialTLS(d, config)
-	if o.Proxy != "" {
-		p, err := url.Parse(o.Proxy)
-		if err != nil || p.Host == "" {
-			return nil, nil, errors.New("Proxy is not a URL")
-		}
-		t.Proxy = http.ProxyURL(p)
-		cfg, err := config()
-		if err != nil {
-			return nil, nil, err
-		}
-		t.TLSClientConfig, t.DialTLSContext = cfg, nil // through a proxy the transport does the handshake
+	if o.Proxy == "" {
+		t.DialTLSContext = dialTLS(d, config)
+		return t, t.CloseIdleConnections, nil
 	}
-	return t, t.CloseIdleConnections, nil
+	p, err := url.Parse(o.Proxy)
+	if err != nil || p.Host == "" {
+		return nil, nil, errors.New("Proxy is not a URL")
+	}
+	t.Proxy = http.ProxyURL(p)
+	t.TLSHandshakeTimeout = d.timeout
+	through := &proxied{config: config, plain: t}
+	return through, through.CloseIdleConnections, nil
 }

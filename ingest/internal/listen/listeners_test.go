@@ -1,8 +1,13 @@
 package listen_test
 
 import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
 	"net"
 	"net/netip"
+	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -18,6 +23,7 @@ import (
 	"github.com/penstock-dev/penstock/ingest/relp"
 	"github.com/penstock-dev/penstock/ingest/splunk"
 	"github.com/penstock-dev/penstock/ingest/syslog"
+	"github.com/penstock-dev/penstock/internal/peertest"
 )
 
 // listener is what all of them have.
@@ -27,7 +33,7 @@ type listener interface {
 }
 
 // listeners opens one of each kind.
-func listeners(t *testing.T, address string, limits listen.Limits) map[string]listener {
+func listeners(t *testing.T, address string, limits listen.Limits, secure *listen.TLS) map[string]listener {
 	t.Helper()
 	all := map[string]listener{}
 	add := func(name string, l listener, err error) {
@@ -36,14 +42,14 @@ func listeners(t *testing.T, address string, limits listen.Limits) map[string]li
 		}
 		all[name] = l
 	}
-	server := http.ServerOptions{Address: address, Limits: limits}
-	sys, err := syslog.Listen(syslog.Options{Network: "tcp", Address: address, Limits: limits})
+	server := http.ServerOptions{Address: address, Limits: limits, TLS: secure}
+	sys, err := syslog.Listen(syslog.Options{Network: "tcp", Address: address, Limits: limits, TLS: secure})
 	add("syslog", sys, err)
-	rel, err := relp.Listen(relp.Options{Address: address, Limits: limits})
+	rel, err := relp.Listen(relp.Options{Address: address, Limits: limits, TLS: secure})
 	add("relp", rel, err)
-	fwd, err := forward.Listen(forward.Options{Address: address, Limits: limits})
+	fwd, err := forward.Listen(forward.Options{Address: address, Limits: limits, TLS: secure})
 	add("forward", fwd, err)
-	lum, err := lumberjack.Listen(lumberjack.Options{Address: address, Limits: limits})
+	lum, err := lumberjack.Listen(lumberjack.Options{Address: address, Limits: limits, TLS: secure})
 	add("lumberjack", lum, err)
 	raw, err := http.Listen(server, http.Options{})
 	add("http", raw, err)
@@ -102,7 +108,7 @@ func TestEveryListener(t *testing.T) {
 			} else {
 				probe.Close()
 			}
-			for name, l := range listeners(t, c.address, listen.Limits{Allow: c.allow, MaxPerPeer: 1}) {
+			for name, l := range listeners(t, c.address, listen.Limits{Allow: c.allow, MaxPerPeer: 1}, nil) {
 				p := ingesttest.Start(t, l)
 				var open []net.Conn
 				for range 2 {
@@ -128,6 +134,82 @@ func TestEveryListener(t *testing.T) {
 				p.Stop()
 			}
 		})
+	}
+}
+
+// Every listener shows its renewed certificate, and knows the clients of a renewed authority and no
+// others, without a restart; what is open goes on.
+func TestEveryListenerRenews(t *testing.T) {
+	ca, clients, newClients := peertest.NewCA(t, "ca"), peertest.NewCA(t, "clients"), peertest.NewCA(t, "new clients")
+	cert, key := ca.Issue("server", time.Time{})
+	read := func(file string) []byte {
+		t.Helper()
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return text
+	}
+	authorities := filepath.Join(t.TempDir(), "clients.pem")
+	if err := os.WriteFile(authorities, read(clients.File), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	roots := x509.NewCertPool()
+	roots.AppendCertsFromPEM(read(ca.File))
+	client := func(of *peertest.CA) *tls.Config {
+		t.Helper()
+		pair, err := tls.LoadX509KeyPair(of.Issue("client", time.Time{}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return &tls.Config{RootCAs: roots, ServerName: "server", Certificates: []tls.Certificate{pair}}
+	}
+	before, after := client(clients), client(newClients)
+	// connect returns the serial number that the server shows, and whether it takes the client as
+	// expected: it says so after the handshake, by closing or by waiting for what comes.
+	connect := func(l listener, cfg *tls.Config, expected bool) (conn *tls.Conn, serial string, taken bool) {
+		t.Helper()
+		conn, err := tls.Dial("tcp", l.Addr().String(), cfg)
+		if err != nil {
+			t.Fatalf("%T: %v", l, err)
+		}
+		t.Cleanup(func() { conn.Close() })
+		patience := 10 * time.Second
+		if expected {
+			patience = 50 * time.Millisecond
+		}
+		conn.SetReadDeadline(time.Now().Add(patience))
+		_, err = conn.Read(make([]byte, 1))
+		return conn, conn.ConnectionState().PeerCertificates[0].SerialNumber.String(), errors.Is(err, os.ErrDeadlineExceeded)
+	}
+	all := listeners(t, "127.0.0.1:0", listen.Limits{}, &listen.TLS{CertFile: cert, KeyFile: key, ClientCAFile: authorities})
+	open, serials := map[string]*tls.Conn{}, map[string]string{}
+	for name, l := range all {
+		ingesttest.Start(t, l)
+		var taken bool
+		if open[name], serials[name], taken = connect(l, before, true); !taken {
+			t.Errorf("%s: a client of a known authority is refused", name)
+		}
+		if _, _, taken := connect(l, after, false); taken {
+			t.Errorf("%s: a client of an unknown authority is taken", name)
+		}
+	}
+	ca.Issue("server", time.Time{})
+	if err := os.WriteFile(authorities, read(newClients.File), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(1100 * time.Millisecond) // files are looked at once a second
+	for name, l := range all {
+		if _, serial, taken := connect(l, after, true); !taken || serial == serials[name] {
+			t.Errorf("%s: after the renewal: client taken: %v, certificate renewed: %v", name, taken, serial != serials[name])
+		}
+		if _, _, taken := connect(l, before, false); taken {
+			t.Errorf("%s: a client of an authority that is no longer known is taken", name)
+		}
+		open[name].SetReadDeadline(time.Now().Add(20 * time.Millisecond))
+		if _, err := open[name].Read(make([]byte, 1)); !errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Errorf("%s: the connection that was open: %v", name, err)
+		}
 	}
 }
 
