@@ -118,6 +118,7 @@ Formats and the native names that they give:
 	        A pack that reads JSON and has no such step takes an object, or an array of them, behind a
 	        header too: log.syslog.* is set, and @timestamp where the event has none
 	json:   {as: PREFIX}     paths: a.b.c, a[0].b, a[].b (a list), a."b.c"
+	        below as, prefix: x_ finds member x_a as a, and initials: lower finds member targetUser as TargetUser
 	cef:    {names: wire}    cef.version .vendor .product .device_version .class_id .name .severity,
 	        extension keys as on the wire; label("Rule Name") finds csN by csNLabel. names: long
 	        also reads the long names of the CEF dictionary as the short ones (sourceAddress

@@ -44,6 +44,16 @@ steps:
 			{"built it from 192.0.2.1/7", `{"event":{"action":"built"},"related":{"ip":["192.0.2.1"]},"source":{"address":"192.0.2.1","ip":"192.0.2.1","port":7}}`},
 			{"torn down 192.0.2.1/7 by ann", `{"related":{"ip":["192.0.2.1"],"user":["ann"]},"source":{"address":"192.0.2.1","ip":"192.0.2.1","port":7},"user":{"name":"ann"}}`},
 		}},
+		"members with a prefix, or that begin with a small letter": {`
+keep: false
+steps:
+  - json: {as: got, prefix: _x_}
+  - json: {as: win, initials: lower}
+  - map: {user.name: got.user, event.code: win.EventID, event.action: win.Sub.name, process.title: win.user}
+`, []packCase{
+			{`{"_x_user":"ann","user":"bob","EventID":1,"eventID":2,"sub":{"name":"a","Name":"b"}}`, `{"event":{"action":"a","code":"2"},"process":{"title":"bob"},"related":{"user":["ann"]},"user":{"name":"ann"}}`},
+			{`{"user_x_":"ann","_x_":"bob"}`, `{}`},
+		}},
 		"coalesce": {kv(`event.action: 'a ?? b ?? "none"', event.code: 'first(b, a)'`), []packCase{
 			{"a=1 b=2", `{"event":{"action":"1","code":"2"}}`}, {"b=2", `{"event":{"action":"2","code":"2"}}`}, {"c=1", `{"event":{"action":"none"}}`}}},
 		"conditions": {kv(`event.action: 'if(a == "x", "equal", if(a in ["y", "z"], "in", if(a startswith "p", "prefix", if(a within ["10.0.0.0/8", "private"], "cidr", if(a > 100, "above", if(exists(b), "exists"))))))'`), []packCase{

@@ -38,6 +38,8 @@ type layer struct {
 	narrowXML  func() *xml.Reader // as narrowTree
 	tree       *json.Tree
 	narrowTree func() *json.Tree // without what is for vendor fields alone
+	prefix     string            // JSON: what members at the top have in front of their names
+	lower      bool              // JSON: names begin with a small letter on the wire
 	keys       *parse.Keys
 	kv         *kv.Format
 	header     []int             // slots of a header's parts
@@ -103,10 +105,11 @@ func (c *compiler) layer(kind string, y *yaml.Node) (*layer, error) {
 	case "syslog":
 		err = c.syslogLayer(l, y, common)
 	case "json":
-		if err = c.known(y, append(common, "as")...); err == nil {
+		if err = c.known(y, append(common, "as", "prefix", "initials")...); err == nil {
+			err = l.jsonNames(c, y)
 			l.run = runJSON
 			c.program.readsJSON = c.program.readsJSON || l.from == slotMessage
-			l.wanted = func(name string) (string, bool) { return l.unprefixed(name) }
+			l.wanted = l.onWire
 			c.keyed = append(c.keyed, l)
 		}
 	case "cef", "leef":
@@ -123,6 +126,38 @@ func (c *compiler) layer(kind string, y *yaml.Node) (*layer, error) {
 		err = c.outlineLayer(l, y, common)
 	}
 	return l, err
+}
+
+// jsonNames reads how the names of the pack differ from those in the text.
+func (l *layer) jsonNames(c *compiler, y *yaml.Node) error {
+	if y.Kind != yaml.Map {
+		return nil
+	}
+	if n := y.Get("prefix"); n != nil {
+		l.prefix = n.Text
+	}
+	if n := y.Get("initials"); n != nil {
+		if n.Text != "lower" {
+			return c.errorf(n, "initials is lower, not %q", n.Text)
+		}
+		l.lower = true
+	}
+	if (l.prefix != "" || l.lower) && l.as == "" {
+		return c.errorf(y, "prefix and initials need as: the names below it are those that differ")
+	}
+	return nil
+}
+
+// onWire is the path in a JSON text of a native name.
+func (l *layer) onWire(name string) (string, bool) {
+	path, ok := l.unprefixed(name)
+	if !ok || path == "" || path[0] == '"' && (l.prefix != "" || l.lower) {
+		return path, ok
+	}
+	if l.lower {
+		path = strings.ToLower(path[:1]) + path[1:]
+	}
+	return l.prefix + path, true
 }
 
 // unprefixed takes the layer's as-prefix off a native name.

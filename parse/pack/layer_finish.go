@@ -48,6 +48,18 @@ func (c *compiler) finishLayers() error {
 		}
 		switch l.kind {
 		case "json":
+			if l.lower { // names that differ in their first letter alone are one on the wire
+				seen := map[string]bool{}
+				n := 0
+				for i := range names {
+					if !seen[names[i]] {
+						seen[names[i]] = true
+						names[n], slots[n] = names[i], slots[i]
+						n++
+					}
+				}
+				names, slots = names[:n], slots[:n]
+			}
 			paths := make([]json.Path, len(names))
 			for i := range names {
 				paths[i] = json.Path{Path: names[i], Slot: slots[i]}

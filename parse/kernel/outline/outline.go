@@ -303,7 +303,7 @@ func (r *Reader) flat(text []byte, f *parse.Frame) (n int) {
 		case ok && len(value) == 0:
 			heading()
 			pending, gap = name, width
-		case pending != nil && (!ok || width < 3 && !r.o.sections[string(pending)]):
+		case pending != nil && (!ok || width < 3 && !r.o.sections[string(pending)] && (r.slot(section, pending) >= 0 || r.slot(nil, name) < 0)):
 			store(pending, gap, tok)
 			pending = nil
 		case ok:

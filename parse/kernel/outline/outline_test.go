@@ -72,6 +72,8 @@ func TestRead(t *testing.T) {
 		{"empty value", "Subject:\n\tAccount Name:\t\n\tAccount Domain:\tEXAMPLE", "Subject.Account Domain=EXAMPLE"},
 		{"flat, empty value", "x.    Network Information:   Workstation Name:     Source Network Address: 192.0.2.1   Source Port:  1", "Source Network Address=192.0.2.1|Source Port=1"},
 		{"flat, two spaces everywhere", "x.  Subject:  Account Name: a  Account Domain: b  Logon Type: 3", "Subject.Account Name=a|Subject.Account Domain=b|Logon Type=3"},
+		{"flat, a title before the first label", "Registry value set:  Status: a=1  Source Port: 3", "Status=a=1|Source Port=3"},
+		{"flat, a label for a value", "x.  Status:  Other: b  Source Port: 3", "Status=Other: b|Source Port=3"},
 		{"no label", "nothing of the kind: here it is, and a label of more than the sixty-four bytes that one may have: x", ""},
 		{"only colons", ": :\n:\n\t:\n: x", ""},
 		{"empty", "", ""},
