@@ -17,7 +17,7 @@ import (
 //	6   parse/pack
 //	7   parse/vendors/...
 //	8   ingest, ingest/checkpoint
-//	9   ingest/... sources, batch/... sinks, the ...test conformance suites
+//	9   ingest/... sources, batch/... sinks, packages for tests (named ...test)
 //	10  examples/... and other programs
 //
 // Tests are free: an example may show a package together with what stands above
@@ -29,8 +29,8 @@ func levelOf(dir string, main bool) int {
 	switch {
 	case main, top == "examples":
 		return 10
-	case strings.HasSuffix(dir, "test") && top != "internal" && rest != "":
-		return 9 // parse/parsetest, batch/sinktest, ...
+	case strings.HasSuffix(dir, "test") && rest != "":
+		return 9 // parse/parsetest, batch/batchtest, internal/spiketest, ...
 	case dir == ".":
 		return 1 // documentation only
 	case top == "errcat", top == "internal", within(dir, "normalize/ecs"):
