@@ -40,8 +40,8 @@
 //
 // A [Field] gives its value by the type of its element: numbers, also shorter than the type,
 // addresses, times in UTC, texts without filling NULs, MAC addresses as ECS writes
-// them. Byte strings, lists of lists, and whatever does not have the length of its type, are
-// lower-case hexadecimal digits.
+// them, the values of a basicList (RFC 6313). Byte strings, lists of lists and of records, and whatever does not
+// have the length of its type, are lower-case hexadecimal digits.
 //
 // # Concurrency, memory
 //

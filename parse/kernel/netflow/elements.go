@@ -10,7 +10,7 @@ type Type uint8
 
 // The types. Numbers may be sent with fewer bytes than they have.
 const (
-	OctetArray   Type = iota // also lists, which are kept as they are
+	OctetArray   Type = iota // also lists of records, which are kept as they are
 	Unsigned                 // up to 64 bits
 	Signed                   //
 	Float                    // 32 or 64 bits
@@ -23,6 +23,7 @@ const (
 	Nanoseconds              // NTP timestamp
 	IPv4Address              //
 	IPv6Address              //
+	BasicList                // of values of one element (RFC 6313)
 )
 
 // Element describes an information element. Elements are constant.
@@ -71,7 +72,7 @@ var iana = sync.OnceValue(func() *elements {
 // followed by a colon and the letter of its type, and a hyphen leaves an ID out.
 func each(table string, add func(Element)) {
 	types := map[string]Type{"": Unsigned, "i": Signed, "f": Float, "b": Boolean, "m": MacAddress, "s": String, "o": OctetArray,
-		"S": Seconds, "M": Milliseconds, "U": Microseconds, "N": Nanoseconds, "4": IPv4Address, "6": IPv6Address}
+		"S": Seconds, "M": Milliseconds, "U": Microseconds, "N": Nanoseconds, "4": IPv4Address, "6": IPv6Address, "l": BasicList}
 	id := uint16(0)
 	for word := range strings.FieldsSeq(table) {
 		if word[0] >= '0' && word[0] <= '9' {
@@ -157,7 +158,7 @@ minFlowStartSeconds:S opaqueOctets:o sessionScope maxFlowEndMicroseconds:U maxFl
 minFlowStartMicroseconds:U minFlowStartMilliseconds:M minFlowStartNanoseconds:N collectorCertificate:o exporterCertificate:o
 dataRecordsReliability:b observationPointType newConnectionDeltaCount connectionSumDurationSeconds connectionTransactionId
 postNATSourceIPv6Address:6 postNATDestinationIPv6Address:6 natPoolId natPoolName:s anonymizationFlags anonymizationTechnique
-informationElementIndex p2pTechnology:s tunnelTechnology:s encryptedTechnology:s basicList:o subTemplateList:o
+informationElementIndex p2pTechnology:s tunnelTechnology:s encryptedTechnology:s basicList:l subTemplateList:o
 subTemplateMultiList:o bgpValidityState IPSecSPI greKey natType initiatorPackets responderPackets observationDomainName:s
 selectionSequenceId selectorId informationElementId selectorAlgorithm samplingPacketInterval samplingPacketSpace
 samplingTimeInterval samplingTimeSpace samplingSize samplingPopulation samplingProbability:f dataLinkFrameSize
@@ -196,9 +197,9 @@ natInstanceID internalAddressRealm:o externalAddressRealm:o natQuotaExceededEven
 httpContentType:s httpReasonPhrase:s maxSessionEntries maxBIBEntries maxEntriesPerUser maxSubscribers
 maxFragmentsPendingReassembly addressPoolHighThreshold addressPoolLowThreshold addressPortMappingHighThreshold
 addressPortMappingLowThreshold addressPortMappingPerUserHighThreshold globalAddressMappingHighThreshold vpnIdentifier:o
-bgpCommunity bgpSourceCommunityList:o bgpDestinationCommunityList:o bgpExtendedCommunity:o bgpSourceExtendedCommunityList:o
-bgpDestinationExtendedCommunityList:o bgpLargeCommunity:o bgpSourceLargeCommunityList:o bgpDestinationLargeCommunityList:o
-srhFlagsIPv6 srhTagIPv6 srhSegmentIPv6:6 srhActiveSegmentIPv6:6 srhSegmentIPv6BasicList:o srhSegmentIPv6ListSection:o
+bgpCommunity bgpSourceCommunityList:l bgpDestinationCommunityList:l bgpExtendedCommunity:o bgpSourceExtendedCommunityList:l
+bgpDestinationExtendedCommunityList:l bgpLargeCommunity:o bgpSourceLargeCommunityList:l bgpDestinationLargeCommunityList:l
+srhFlagsIPv6 srhTagIPv6 srhSegmentIPv6:6 srhActiveSegmentIPv6:6 srhSegmentIPv6BasicList:l srhSegmentIPv6ListSection:o
 srhSegmentsIPv6Left srhIPv6Section:o srhIPv6ActiveSegmentType srhSegmentIPv6LocatorLength srhSegmentIPv6EndpointBehavior`
 
 // ciscoFirewall are field types of NetFlow v9 that Cisco documents for the secure event

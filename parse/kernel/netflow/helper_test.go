@@ -78,6 +78,10 @@ func (t *text) Record(r *netflow.Record) error {
 	}
 	for i := range r.Template.Fields {
 		f := &r.Template.Fields[i]
+		if list, ok := f.List(r.Values[i], nil, &t.arena); ok {
+			fmt.Fprintf(&b, " %s=%s", f.Name(nil), list)
+			continue
+		}
 		fmt.Fprintf(&b, " %s=%s", f.Name(nil), f.Value(r.Values[i], &t.arena))
 	}
 	t.lines = append(t.lines, b.String())

@@ -94,6 +94,18 @@ func TestDecode(t *testing.T) {
 			"v10 domain 6 source_mac_address=00-50-56-AB-01-02 source_ipv6_address=2001:db8::1 flow_start_milliseconds=2026-03-03T09:00:00.400Z " +
 				"flow_start_seconds=2026-03-03T09:00:00.000Z flow_start_microseconds=2026-03-03T09:00:00.500Z flow_start_nanoseconds=2026-03-03T09:00:00.250Z " +
 				"data_records_reliability=true sampling_probability=0.5 absolute_error=1.5 mib_object_value_integer=-2 message_md5_checksum=0102ff source_ipv4_address=010203"},
+		{"lists", ipfix(1, 6, flowset(2, false, u16(406, 3, 484, 65535, 291, 65535, 291, 65535)), flowset(406, false,
+			[]byte{13}, []byte{3}, u16(483, 4), u32(64500<<16|1, 64500<<16|2),
+			[]byte{12}, []byte{255}, u16(96, 65535), []byte{3}, []byte("dns"), []byte{2}, []byte("ip"),
+			[]byte{11}, []byte{3}, u16(0x8000|7, 2), u32(9), u16(77))),
+			"v10 domain 6 bgp_source_community_list=[4227072001 4227072002] basic_list=[dns ip] basic_list=[77]"},
+		{"lists that do not add up", ipfix(1, 6, flowset(2, false, u16(407, 5, 291, 65535, 291, 65535, 291, 65535, 291, 65535, 291, 4)), flowset(407, false,
+			[]byte{8}, []byte{3}, u16(483, 4), []byte{1, 2, 3},
+			[]byte{6}, []byte{3}, u16(8, 0), []byte{1},
+			[]byte{7}, []byte{3}, u16(96, 65535), []byte{255, 1},
+			[]byte{10}, []byte{3}, u16(291, 5), []byte{3, 0, 1, 0, 1},
+			[]byte{3}, u16(8), []byte{0})),
+			"v10 domain 6 basic_list=0301e30004010203 basic_list=030008000001 basic_list=030060ffffff01 basic_list=03012300050300010001 basic_list=03000800"},
 		{"largest number", ipfix(1, 6, flowset(2, false, u16(404, 1, 1, 8)), flowset(404, false, u32(-1, -1))),
 			"v10 domain 6 octet_delta_count=18446744073709551615"},
 		{"other version", u16(8, 1, 1, 1, 1, 1), "error UNKNOWN_FORMAT"},

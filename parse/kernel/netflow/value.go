@@ -37,7 +37,8 @@ func Uint(b []byte) (n uint64, ok bool) {
 
 // Value returns the value of a field with the given bytes. Text that has to be made lies
 // in a; other text aliases b. What does not fit the type of the element, or is not known,
-// becomes lower-case hexadecimal digits. An absent value is one without bytes.
+// becomes lower-case hexadecimal digits, and so does a list: see List. An absent value is one
+// without bytes.
 func (f *Field) Value(b []byte, a *arena.Bytes) parse.Value {
 	if e := f.Element; e != nil && e.Type == Unsigned { // most are
 		switch len(b) {
@@ -120,6 +121,50 @@ func (f *Field) Value(b []byte, a *arena.Bytes) parse.Value {
 		x = append(x, lower[c>>4], lower[c&15])
 	}
 	return parse.BytesValue(a.Keep(x))
+}
+
+// maxList is how many values of a list are read.
+const maxList = 1024
+
+// List returns the values of a field that is a list of values of one element (basicList of
+// RFC 6313, section 4.5.1) with the given bytes, as Value makes them; it appends them to dst.
+// What the list says of their relation is left out. ok is false for other fields, for a list whose
+// bytes do not add up or that holds lists, and for one of more than 1024 values: that is left to Value.
+func (f *Field) List(b []byte, dst []parse.Value, a *arena.Bytes) (list []parse.Value, ok bool) {
+	if f.Element == nil || f.Element.Type != BasicList || len(b) < 5 {
+		return dst, false
+	}
+	of := Field{ID: be.Uint16(b[1:]), Length: be.Uint16(b[3:])}
+	if b = b[5:]; of.ID&0x8000 != 0 {
+		if len(b) < 4 {
+			return dst, false
+		}
+		of.ID, of.Enterprise, b = of.ID&0x7fff, be.Uint32(b), b[4:]
+	}
+	of.Element = element(&of, 10)
+	if of.Length == 0 || of.Element != nil && of.Element.Type == BasicList {
+		return dst, false
+	}
+	list = dst
+	for len(b) > 0 {
+		size, n := int(of.Length), 0
+		if size == variable {
+			if size, n = int(b[0]), 1; size == 255 {
+				if len(b) < 3 {
+					return dst, false
+				}
+				size, n = int(be.Uint16(b[1:])), 3
+			}
+		}
+		if size > len(b)-n || len(list)-len(dst) == maxList {
+			return dst, false
+		}
+		if v := of.Value(b[n:n+size:n+size], a); !v.IsZero() {
+			list = append(list, v)
+		}
+		b = b[n+size:]
+	}
+	return list, true
 }
 
 const (

@@ -33,6 +33,7 @@ type Parser struct {
 	out *parse.Events[parse.Record]
 	r   *parse.Record
 	flow
+	list []parse.Value // scratch
 }
 
 // flow is what has to be seen together.
@@ -111,7 +112,7 @@ func (p *Parser) Record(rec *kernel.Record) error {
 	if rec.Template.Options {
 		for i := range rec.Template.Fields {
 			f := &rec.Template.Fields[i]
-			if v := f.Value(rec.Values[i], r.Text()); f.Scope {
+			if v := p.value(f, rec.Values[i]); f.Scope {
 				p.dynamic(t.scopes, f, v)
 			} else if f.ID != 210 || f.Enterprise != 0 {
 				p.dynamic(t.opts, f, v)
@@ -161,10 +162,23 @@ func (p *Parser) exporter(h *kernel.Header) {
 	}
 }
 
+// value returns the value of a field.
+func (p *Parser) value(f *kernel.Field, b []byte) parse.Value {
+	if f.Element != nil && f.Element.Type == kernel.BasicList {
+		list, ok := f.List(b, p.list[:0], p.r.Text())
+		if p.list = list; ok && len(list) > 0 {
+			kept := p.r.Lists().Alloc(len(list))
+			copy(kept, list)
+			return parse.ListValue(kept)
+		}
+	}
+	return f.Value(b, p.r.Text())
+}
+
 // field takes one field of a flow.
 func (p *Parser) field(h *kernel.Header, f *kernel.Field, b []byte) {
 	r, t := p.r, p.table
-	v := f.Value(b, r.Text())
+	v := p.value(f, b)
 	if v.IsZero() {
 		return
 	}
@@ -196,10 +210,15 @@ func (p *Parser) field(h *kernel.Header, f *kernel.Field, b []byte) {
 	if a.use == skip || p.take(h, a, kept, v) || p.o.ECSOnly {
 		return
 	}
-	if r.Has(kept) {
-		r.Append(kept, v) // an element may come several times
-	} else {
+	switch { // an element may come several times
+	case !r.Has(kept):
 		r.Set(kept, v)
+	case v.Kind() == parse.KindList:
+		for _, one := range v.List() {
+			r.Append(kept, one)
+		}
+	default:
+		r.Append(kept, v)
 	}
 }
 

@@ -121,6 +121,11 @@ func TestFields(t *testing.T) {
 			flow + `,"event.type":["connection"],"source.ip":"10.0.0.1","source.address":"10.0.0.1","destination.ip":"10.0.0.2","destination.address":"10.0.0.2",` +
 				`"network.iana_number":"1","network.transport":"icmp","network.type":"ipv4","network.community_id":"?","event.duration":1500000000,"netflow.icmp_type_code_ipv4":2048,` +
 				`"netflow.mpls_top_label_stack_section":["010203","040506"],"netflow.exporter.version":9,"netflow.exporter.uptime_millis":3600000,"related.ip":["10.0.0.1","10.0.0.2","192.0.2.254"]`},
+		{"lists",
+			ipfix(flowset(2, u16(301, 4, 8, 4, 484, 65535, 291, 65535, 291, 65535)), flowset(301, []byte{10, 0, 0, 1},
+				[]byte{13}, []byte{3}, u16(483, 4), u32(11, 12), []byte{11}, []byte{3}, u16(96, 65535), []byte{2}, []byte("ip"), []byte{2}, []byte("tv"), []byte{7}, []byte{3}, u16(4, 1), []byte{6, 17})),
+			flow + `,"event.type":["connection"],"source.ip":"10.0.0.1","source.address":"10.0.0.1",` +
+				`"netflow.bgp_source_community_list":[11,12],"netflow.basic_list":["ip","tv",6,17],"netflow.exporter.version":10,"related.ip":["10.0.0.1","192.0.2.254"]`},
 		{"options",
 			v9(1, flowset(1, u16(258, 4, 12, 1, 4, 34, 4, 84, 4, 34, 2)), flowset(258, u32(7, 100), []byte("main"), u16(9))),
 			options + `,"netflow.scope.system":7,"netflow.options.sampling_interval":100,"netflow.options.sampling_interval_2":9,"netflow.options.sampler_name":"main",` +
@@ -273,6 +278,7 @@ func FuzzParse(f *testing.F) {
 	template, data := sample()
 	f.Add(template, data)
 	f.Add(v9(1, flowset(1, u16(258, 4, 8, 1, 4, 34, 4)), flowset(258, u32(7, 100))), ipfix(flowset(2, u16(300, 1, 96, 65535)), flowset(300, []byte{3}, []byte("dns"))))
+	f.Add(ipfix(flowset(2, u16(301, 2, 484, 65535, 291, 65535))), ipfix(flowset(301, []byte{13}, []byte{3}, u16(483, 4), u32(11, 12), []byte{7}, []byte{3}, u16(4, 1), []byte{6, 17})))
 	f.Fuzz(func(t *testing.T, a, b []byte) {
 		p, q := newParser(t, netflow.Options{}), newParser(t, netflow.Options{})
 		for _, raw := range [][]byte{a, b, a} {
