@@ -166,12 +166,19 @@ func graph(kind, field string) server {
 			case r.URL.Path == "/t1/oauth2/v2.0/token":
 				p.oauth(w, r)
 			case r.URL.Path == "/v1.0/auditLogs/"+kind && p.bearer(w, r):
+				q := r.URL.Query()
 				var from, to string
-				fmt.Sscanf(r.URL.Query().Get("$filter"), field+" ge %s and "+field+" lt %s", &from, &to)
-				events, next := page(p.within(rfc(from), rfc(to)), r.URL.Query().Get("$skiptoken"))
+				if n, _ := fmt.Sscanf(q.Get("$filter"), field+" ge %s and "+field+" le %s", &from, &to); n != 2 || kind == "signIns" && q.Has("$orderby") {
+					w.WriteHeader(http.StatusBadRequest) // other operators, or parameters, than are documented
+					return
+				}
+				all := p.within(rfc(from), rfc(to))
+				if kind == "signIns" {
+					slices.Reverse(all)
+				}
+				events, next := page(all, q.Get("$skiptoken"))
 				doc := map[string]any{"@odata.context": "https://x/$metadata", "value": list(events, "id")}
 				if next != "" {
-					q := r.URL.Query()
 					q.Set("$skiptoken", next)
 					doc["@odata.nextLink"] = p.server.URL + r.URL.Path + "?" + q.Encode()
 				}
