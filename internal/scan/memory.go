@@ -20,3 +20,6 @@ func Offset(whole, part []byte) int {
 	}
 	return at
 }
+
+// String is b as a string that aliases it.
+func String(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }

@@ -1,7 +1,7 @@
 package xml
 
 import (
-	"encoding/binary"
+	"unsafe"
 
 	"github.com/penstock-dev/penstock/internal/scan"
 	"github.com/penstock-dev/penstock/parse"
@@ -12,20 +12,16 @@ import (
 // an event that consists of pieces it knows by comparing them. Whatever differs is read
 // as it would be without: the result is the same, since a value is stored whatever it says.
 
-// form is the text between two values and how the second of them is read and stored.
+// form is the text between two values and how the second of them is read and stored. Guess of
+// the piece is the piece of another form.
 type form struct {
-	text   string   // from the end of the value before up to this one
-	words  []uint64 // its bytes, eight by eight
-	last   uint64   // its last eight, or all of less under mask
-	mask   uint64
-	need   int   // how many bytes must follow to compare so
-	guess  *form // the form that came behind it last time, or nil
-	next   *form // the first of those that may
-	other  *form // another one that may stand in this one's place
-	value  valueKind
-	slot   int
-	parent int32
-	key    []byte // constant, or nil: it stands keyLen bytes long, keyBack bytes before the value
+	scan.Piece       // the text from the end of the value before up to this one
+	next       *form // the first of the forms that may come behind it
+	other      *form // another one that may stand in this one's place
+	value      valueKind
+	slot       int
+	parent     int32
+	key        []byte // constant, or nil: it stands keyLen bytes long, keyBack bytes before the value
 
 	keyLen, keyBack int
 }
@@ -50,7 +46,7 @@ type note struct {
 // bytes of text; once they are reached, nothing more is learned until maxMisses documents
 // were unknown, and then everything anew.
 type forms struct {
-	start  form // guess and next: what a document begins with
+	start  form // Guess and next: what a document begins with
 	n      int  // forms
 	text   int  // bytes of their texts
 	misses int
@@ -87,37 +83,56 @@ const (
 	maxOthers   = 1 << 6 // forms that may stand in one place
 )
 
+// The bytes at which values end, and those at which one has to look more closely.
+var (
+	stopsText   = scan.NewStops('<', '&', '&')
+	stopsSingle = scan.NewStops('\'', '<', '&')
+	stopsDouble = scan.NewStops('"', '<', '&')
+)
+
+func (v valueKind) stops() *scan.Stops {
+	switch v {
+	case valueText:
+		return stopsText
+	case valueSingle:
+		return stopsSingle
+	case valueDouble:
+		return stopsDouble
+	}
+	return nil
+}
+
+// guessed returns the form that Guess leads to, or nil.
+func (f *form) guessed() *form { return (*form)(unsafe.Pointer(f.Guess)) }
+
 // match finds where the values of a document end that consists of known forms, and how many there
-// are; -1 if it does not. The forms are then those that guess leads to from start.
-func (k *forms) match(data []byte) int {
-	at, i, ends := &k.start, 0, k.ends
-	for n := 0; n < len(ends); n++ {
-		f := at.guess
+// are; -1 if it does not. The forms are then those that guess leads to from start. If odd is false no value
+// has a control character or a byte that is not ASCII, and so the document has no carriage return and is UTF-8.
+func (k *forms) match(data []byte) (n int, odd bool) {
+	at, i := &k.start, 0
+	for n < len(k.ends) {
+		last, to, passed, strange := scan.FollowPieces(data, &at.Piece, i, k.ends[n:])
+		at, i, n, odd = (*form)(unsafe.Pointer(last)), to, n+passed, odd || strange
+		if n == len(k.ends) {
+			break
+		}
+		f := at.guessed()
 		if f == nil {
-			return -1
+			return -1, odd
 		}
-		next := i + len(f.text)
-		if i+f.need > len(data) || scan.Load64(data, i+f.need-8)&f.mask != f.last {
-			goto other
-		}
-		for _, w := range f.words {
-			if scan.Load64(data, i) != w {
-				goto other
+		if len(data)-i < len(f.Text()) || string(data[i:i+len(f.Text())]) != f.Text() {
+			if f = at.find(data, i); f == nil {
+				return -1, odd
 			}
-			i += 8
+			at.Guess = &f.Piece
+			continue // with the other piece, which is as good as the one that was guessed
 		}
-		goto found
-	other:
-		if f, next = at.find(data, next-len(f.text)); f == nil {
-			return -1
-		}
-		at.guess = f
-	found:
 		at = f
-		i = next
+		i += len(f.Text())
 		end := int32(0)
 		switch f.value {
 		case valueText:
+			odd = true
 			i = indexText(data, i)
 			end = int32(i)
 			if i < len(data) && data[i] == '&' {
@@ -125,40 +140,42 @@ func (k *forms) match(data []byte) int {
 				end = ^int32(i)
 			}
 			if i >= len(data) || data[i] != '<' {
-				return -1
+				return -1, odd
 			}
 		case valueSingle:
+			odd = true
 			if i = indexValue(data, i, '\''); i >= len(data) || data[i] != '\'' {
-				return -1
+				return -1, odd
 			}
 			end = int32(i)
 		case valueDouble:
+			odd = true
 			if i = indexValue(data, i, '"'); i >= len(data) || data[i] != '"' {
-				return -1
+				return -1, odd
 			}
 			end = int32(i)
 		case valueEmpty:
 			end = int32(i)
 		case valueEnd:
 			if i != len(data) {
-				return -1
+				return -1, odd
 			}
-			return n
+			return n, odd
 		}
-		ends[n] = end
+		k.ends[n] = end
+		n++
 	}
-	return -1
+	return -1, odd
 }
 
-// find returns the form behind f that stands at b[i:], and the index behind it; nil if there
-// is none.
-func (f *form) find(b []byte, i int) (*form, int) {
+// find returns the form behind f that stands at b[i:], or nil.
+func (f *form) find(b []byte, i int) *form {
 	for f = f.next; f != nil; f = f.other {
-		if n := len(f.text); len(b)-i >= n && string(b[i:i+n]) == f.text {
-			return f, i + n
+		if n := len(f.Text()); len(b)-i >= n && string(b[i:i+n]) == f.Text() {
+			return f
 		}
 	}
-	return nil, 0
+	return nil
 }
 
 // skipReferences returns the index of the first '<' from i on, where a reference begins. It
@@ -177,18 +194,20 @@ func skipReferences(b []byte, i int) int {
 // readKnown reads the document if it consists of known forms. f is as it was if not.
 func (r *Reader) readKnown(f *parse.Frame) (bool, error) {
 	d, k := &r.d, &r.forms
-	if k.n == 0 || r.slow {
+	if k.n == 0 || r.slow || len(d.data) > d.opts.MaxBytes {
 		return false, nil
 	}
-	if err := d.begin(); err != nil {
-		return false, err
-	}
-	if d.content&hasReturn != 0 {
-		return false, nil
-	}
-	n := k.match(d.data)
+	n, odd := k.match(d.data)
 	if n < 0 {
 		return false, nil
+	}
+	if odd { // else there is nothing that begin could find
+		if err := d.begin(); err != nil {
+			return false, err
+		}
+		if d.content&hasReturn != 0 {
+			return false, nil
+		}
 	}
 	limit := f.MaxRest
 	if limit == 0 {
@@ -199,8 +218,8 @@ func (r *Reader) readKnown(f *parse.Frame) (bool, error) {
 	}
 	data, to, m := d.data, 0, &k.start
 	for _, end := range k.ends[:n] {
-		m = m.guess
-		from := to + len(m.text)
+		m = m.guessed()
+		from := to + len(m.Text())
 		if to = int(end); end < 0 {
 			to = int(^end)
 		}
@@ -261,7 +280,7 @@ func (k *forms) learn(data []byte) {
 func (k *forms) add(before *form, m form, text []byte) *form {
 	n := 0
 	for f := before.next; f != nil; f = f.other {
-		if f.text == string(text) && f.value == m.value {
+		if f.Text() == string(text) && f.value == m.value {
 			return f // the same text in the same place has the same meaning
 		}
 		n++
@@ -269,21 +288,9 @@ func (k *forms) add(before *form, m form, text []byte) *form {
 	if n >= maxOthers || k.n >= maxForms {
 		return nil
 	}
-	m.text, m.other, m.need = string(text), before.next, max(len(text), 8)
-	for i := 0; i+8 <= len(text); i += 8 {
-		m.words = append(m.words, binary.LittleEndian.Uint64(text[i:]))
-	}
-	var room [8]byte
-	m.mask = ^uint64(0)
-	if len(text) >= 8 {
-		text = text[len(text)-8:]
-	} else {
-		m.mask = 1<<(8*len(text)) - 1
-	}
-	copy(room[:], text)
-	m.last = binary.LittleEndian.Uint64(room[:])
-	before.next, before.guess = &m, &m
+	m.Piece, m.other = scan.NewPiece(text, m.value.stops()), before.next
+	before.next, before.Guess = &m, &m.Piece
 	k.n++
-	k.text += len(m.text)
+	k.text += len(text)
 	return &m
 }

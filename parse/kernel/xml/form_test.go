@@ -73,7 +73,7 @@ func TestForms(t *testing.T) {
 			}
 		}
 	}
-	if fast.forms.match([]byte(strings.Replace(formEvent, ">x<", ">a &amp; b<", 1))) < 0 {
+	if n, _ := fast.forms.match([]byte(strings.Replace(formEvent, ">x<", ">a &amp; b<", 1))); n < 0 {
 		t.Error("an event that differs in a value is not known")
 	}
 }

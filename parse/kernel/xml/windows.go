@@ -129,7 +129,9 @@ func (r *Reader) readWindows(f *parse.Frame) error {
 	if err := r.readEvent(f); err != nil {
 		return err
 	}
-	r.forms.learn(r.d.data)
+	if r.d.content&hasReturn == 0 {
+		r.forms.learn(r.d.data)
+	}
 	return nil
 }
 
