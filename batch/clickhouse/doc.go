@@ -17,8 +17,11 @@
 // Replicated one, which drops a block that it has seen, or a ReplacingMergeTree over a
 // column with the identity. A row that ClickHouse cannot read makes it refuse the INSERT
 // (in old versions with status 500): it is found by halves, and rejected. TOO_MANY_PARTS
-// and full memory make the sink wait. What other answers mean, limits and concurrency: as
-// package batch/elastic; a request has at most 10,000 rows and 16 MiB, since ClickHouse
+// and full memory make the sink wait. What other answers mean: as package batch/elastic.
+//
+// # Limits and concurrency
+//
+// As package batch/elastic, but for a request of at most 10,000 rows and 16 MiB, since ClickHouse
 // likes few large blocks.
 //
 // Source: ClickHouse documentation, HTTP Interface, and its list of error codes.

@@ -17,11 +17,19 @@
 // repair and dump work on the folder, and a damaged letter is counted and never
 // replayed.
 //
+// # Delivery
+//
+// A letter is on the disk (fsync, unless Options.NoSync is set) when the pipeline counts it as
+// dead-lettered. It stays until a replay has brought it to an end in every required sink, which is at
+// least once: after a crash in the middle of a replay some are replayed again.
+//
 // # Limits
 //
-// Options.MaxBytes bounds the folder. Beyond it, by default, the oldest letters are
-// removed and counted: a flood of bad input must not stop the good one. A letter that does not
-// fit into a segment is refused (OVERSIZE) and counted.
+//	MaxBytes      1 GiB of files
+//	SegmentBytes  64 MiB a file, and so a letter; not more than an eighth of MaxBytes
+//
+// Beyond MaxBytes, by default, the oldest letters are removed and counted: a flood of bad input must
+// not stop the good one. A letter that does not fit into a segment is refused (OVERSIZE) and counted.
 //
 // # Concurrency
 //

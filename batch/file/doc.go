@@ -24,9 +24,10 @@
 // underscores, so that different values may share a folder. A folder that cannot be
 // written to fails its rows only.
 //
-// # What is safe when
+// # Delivery
 //
-// Unless Options.NoSync is set a batch is on the disk (fsync) when Write returns, and
+// A batch is on the disk when it is taken, and every line is written whole or not at all; what
+// could not be written is the pipeline's again. Unless Options.NoSync is set a batch is on the disk (fsync) when Write returns, and
 // a finished file's name too. After an fsync that failed the file is given up at its
 // last good length, since no later fsync of it can be trusted, and the batch is
 // written to a new file when it is tried again. A batch that could be written in part

@@ -12,12 +12,11 @@
 //
 // At least once; an entry with the same labels, time and line is stored once by Loki.
 // Where Loki refuses a request for single entries (400: too old, too long) these are found
-// by halves, and rejected. What other answers mean, limits and concurrency: as package
-// batch/elastic.
+// by halves, and rejected. What other answers mean: as package batch/elastic.
 //
-// # Limits
+// # Limits and concurrency
 //
-// Each set of label values is a stream, which costs Loki memory: after Stream.MaxStreams
+// As package batch/elastic. Each set of label values is a stream, which costs Loki memory: after Stream.MaxStreams
 // different ones (default 1000) the label fields of further ones are replaced by "(other)".
 //
 // Source: Grafana Loki HTTP API, POST /loki/api/v1/push.

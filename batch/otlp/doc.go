@@ -14,8 +14,11 @@
 // At least once; OTLP knows no identity of records. A server may say that it has refused
 // some records of a request, but not which: then all of them are reported as rejected, and
 // dead letters, as none may be lost unseen; those that it took are there twice if the dead
-// letters are replayed. What other answers mean, limits and concurrency: as package
-// batch/elastic.
+// letters are replayed. What other answers mean: as package batch/elastic.
+//
+// # Limits and concurrency
+//
+// As package batch/elastic.
 //
 // Source: OpenTelemetry protocol specification, OTLP/HTTP; opentelemetry-proto, logs/v1.
 package otlp

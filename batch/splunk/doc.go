@@ -14,12 +14,13 @@
 // it is taken when Splunk says that it is indexed: the sink asks every AckEvery, and sends
 // the rows again if there is no yes within AckTimeout. HEC knows no identity of events, so
 // what is sent again is there twice. An event for which Splunk refuses a request is found
-// by halves, and rejected.
+// by halves, and rejected. What other answers mean: as package batch/elastic.
 //
-// What other answers mean, limits and concurrency: as package batch/elastic; a request
-// has at most 1 MiB, the limit of Splunk's cloud. With Acks the events of a request hold
-// their place among those on their way until they are indexed, which takes seconds: set
-// Concurrency to 4 or more.
+// # Limits and concurrency
+//
+// As package batch/elastic, but for a request of at most 1 MiB, the limit of Splunk's cloud.
+// AckEvery is 1 s, AckTimeout 5 min. With Acks the events of a request hold their place among those
+// on their way until they are indexed, which takes seconds: set Concurrency to 4 or more.
 //
 // Source: Splunk, "Format events for HTTP Event Collector" and "About HTTP Event Collector
 // Indexer Acknowledgment".

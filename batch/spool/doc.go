@@ -16,7 +16,7 @@
 //	defer buffer.Close()
 //	cfg.Sources = []ingest.Source{buffer.Source(udp)}
 //
-// # Promises
+// # Delivery
 //
 // What was accepted is delivered at least once and in order: again after a crash, from
 // the last position that was stored, which is at most one batch back. Options.Sync says
@@ -39,8 +39,12 @@
 //
 // # Limits
 //
-// Options.MaxBytes bounds the folder, Options.SegmentBytes an entry. In memory a spool
-// holds two batches, one on its way in and one on its way out, however much is on disk.
+//	MaxBytes      1 GiB of files
+//	SegmentBytes  64 MiB a file, and so an entry; not more than an eighth of MaxBytes
+//	BatchRows     1000 delivered at once, BatchBytes 1 MiB of them
+//	SyncEvery     1 s, with SyncInterval
+//
+// In memory a spool holds two batches, one on its way in and one on its way out, however much is on disk.
 //
 // # Concurrency
 //

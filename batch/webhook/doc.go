@@ -17,5 +17,9 @@
 //
 // At least once: 2xx means that all events of the request are taken. The identity of a
 // single event is sent as Idempotency-Key (Form.Single, see Options.IDField). What other
-// answers mean, limits and concurrency: as package batch/elastic.
+// answers mean: as package batch/elastic.
+//
+// # Limits and concurrency
+//
+// As package batch/elastic. An object that is nested deeper than 32 is its JSON text to a template.
 package webhook

@@ -22,7 +22,12 @@
 //   - a copy or a compressed copy of a file that was read: reading goes on where the
 //     original ended, so that rotated archives may match the patterns too.
 //
-// Delivery is at least once: the positions in the checkpoint are those up to which
+// # Delivery
+//
+// Of files that are read once: until Run has returned nil, the files are what there is to read again; a
+// position is not kept.
+//
+// Of files that grow: at least once. The positions in the checkpoint are those up to which
 // every required sink has taken everything. When Run ends it waits until the sinks have taken
 // what they take, so that nothing of that comes twice. After a crash what came behind the last
 // checkpoint is read again: as much as was read in CheckpointEvery, or, with MaxUncommitted,
