@@ -41,7 +41,10 @@ type Output[T any] struct {
 	// Name appears in Stats and logs. Default: "sink" and its number.
 	Name string
 	// BestEffort takes the sink out of the acknowledgement: what happens to an event
-	// here does not count for its source or the ledger, only in SinkStats.
+	// here does not count for its source or the ledger, only in SinkStats. It holds nobody
+	// up: once its queue is full and has stood still for a second, what comes is dropped there
+	// and counted; with Priorities, whenever it is full. A sink that is slow and gets on holds
+	// the pipeline back like a required one, unless Drop is set.
 	BestEffort bool
 	// Drop makes a full queue refuse batches instead of holding the pipeline back:
 	// the rows are counted as dropped, and as shed where the sink is required.

@@ -85,6 +85,10 @@ func (o *output[E]) offer(c cargo[E], class uint8) {
 	c.release()
 }
 
+// standstill is how long the queue of a best-effort sink may stand still before what finds it
+// full is dropped: such a sink holds nobody up.
+const standstill = time.Second
+
 var errQueueFull = errcat.New(errcat.RateLimited, errcat.StageBatch, "the queue of a sink is full")
 
 func (o *output[E]) answer(a *ack) {

@@ -100,7 +100,7 @@ func New[T any](cfg Config[T]) (*Pipeline[T], error) {
 	}
 	p.set.Store(first)
 	if cfg.DeadLetters != nil {
-		p.dead = &output[DeadLetter]{core: c, name: "dead letters", required: true, queue: newQueue[cargo[DeadLetter]]([]float64{1}, deadQueueBatches, 16<<20)}
+		p.dead = &output[DeadLetter]{core: c, name: "dead letters", required: true, queue: newQueue[cargo[DeadLetter]]([]float64{1}, deadQueueBatches, 16<<20, 0)}
 		if p.dead.writer, err = p.dead.newWriter(cfg.DeadLetters, 0, batch.RetryOptions{}); err != nil {
 			return nil, err
 		}
@@ -150,7 +150,7 @@ func (p *Pipeline[T]) putSlot(s *slot[T], class uint8) {
 // class as it may have.
 func (p *Pipeline[T]) sinksFull(class int) bool {
 	for _, o := range p.set.Load().outputs {
-		if !o.drop.Load() && o.queue.full(class) {
+		if o.required && !o.drop.Load() && o.queue.full(class) {
 			return true
 		}
 	}

@@ -1,6 +1,9 @@
 package ingest
 
-import "sync"
+import (
+	"sync"
+	"time"
+)
 
 // queue is the way to one sink. It has a lane for each class, each bounded in entries
 // and in bytes; a lane is first in, first out, and gets its share of the service. What
@@ -15,8 +18,10 @@ type queue[E any] struct {
 	entries  int // of each lane
 	maxBytes int64
 	clock    float64
-	closed   bool // no more pushes
-	aborted  bool // pushes fail
+	patience time.Duration // how long it may stand still while a push waits; 0: for ever
+	moved    time.Time     // when it was last taken from, or given back to, with a patience
+	closed   bool          // no more pushes
+	aborted  bool          // pushes fail
 }
 
 type queueLane[E any] struct {
@@ -32,8 +37,8 @@ type queued[E any] struct {
 	bytes int
 }
 
-func newQueue[E any](weights []float64, entries int, bytes int64) *queue[E] {
-	q := &queue[E]{lanes: make([]queueLane[E], len(weights)), entries: entries, maxBytes: bytes}
+func newQueue[E any](weights []float64, entries int, bytes int64, patience time.Duration) *queue[E] {
+	q := &queue[E]{lanes: make([]queueLane[E], len(weights)), entries: entries, maxBytes: bytes, patience: patience, moved: time.Now()}
 	for i, w := range weights {
 		q.lanes[i].weight = w
 	}
@@ -42,7 +47,8 @@ func newQueue[E any](weights []float64, entries int, bytes int64) *queue[E] {
 }
 
 // push appends e. While there is no room it blocks, or returns false if wait is not
-// set. It returns false after abort. One entry always has room, however large it is.
+// set, or the queue has stood still for longer than its patience (with several lanes: at
+// once). It returns false after abort. One entry always has room, however large it is.
 func (q *queue[E]) push(e E, class, bytes int, wait bool) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -56,6 +62,20 @@ func (q *queue[E]) push(e E, class, bytes int, wait bool) bool {
 		}
 		if !wait {
 			return false
+		}
+		if q.patience > 0 {
+			rest := q.patience - time.Since(q.moved)
+			if len(q.lanes) > 1 || rest <= 0 {
+				return false
+			}
+			wake := time.AfterFunc(rest, func() {
+				q.mu.Lock()
+				defer q.mu.Unlock()
+				q.changed.Broadcast()
+			})
+			q.changed.Wait()
+			wake.Stop()
+			continue
 		}
 		if len(q.lanes) > 1 {
 			break
@@ -106,7 +126,7 @@ func (q *queue[E]) pop() (e E, class int, ok bool) {
 	*first = queued[E]{}
 	l.head = (l.head + 1) % len(l.ring)
 	l.n--
-	q.changed.Broadcast()
+	q.moves()
 	return e, class, true
 }
 
@@ -118,8 +138,16 @@ func (q *queue[E]) release(class, bytes int) bool {
 	l := &q.lanes[class]
 	was := l.bytes >= q.maxBytes
 	l.bytes -= int64(bytes)
-	q.changed.Broadcast()
+	q.moves()
 	return was && l.bytes < q.maxBytes
+}
+
+// moves wakes who waits for room. The caller has the lock.
+func (q *queue[E]) moves() {
+	if q.patience > 0 {
+		q.moved = time.Now()
+	}
+	q.changed.Broadcast()
 }
 
 // full reports whether a lane has all the bytes that it may have.

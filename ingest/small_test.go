@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/penstock-dev/penstock/batch"
+	"github.com/penstock-dev/penstock/errcat"
 	"github.com/penstock-dev/penstock/ingest"
 	"github.com/penstock-dev/penstock/parse"
 )
@@ -138,5 +139,90 @@ func BenchmarkAppendID(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		ingest.AppendID(dst, &m, 0)
+	}
+}
+
+// A best-effort sink that stands still holds nobody up, with and without classes; one that is slow gets
+// everything. Each has counted what it did not take.
+func TestBestEffort(t *testing.T) {
+	const n = 400
+	for name, c := range map[string]struct {
+		write      func(context.Context) error
+		priorities bool
+		drops      bool
+	}{
+		"hangs":                         {func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }, false, true},
+		"hangs, with classes":           {func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }, true, true},
+		"fails, and is tried again":     {func(context.Context) error { return errcat.New(errcat.TransientNetwork, errcat.StageDeliver, "down") }, false, true},
+		"slow":                          {func(context.Context) error { time.Sleep(100 * time.Millisecond); return nil }, false, false},
+		"slow, now and then for longer": {slowNowAndThen(), false, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				begin := time.Now()
+				src := ingest.SourceFunc(func(_ context.Context, out *ingest.Emit) error {
+					for i := range n { // a chunk each
+						c, err := out.Chunk()
+						if err != nil {
+							return err
+						}
+						c.Add(parse.Message{Raw: fmt.Appendf(nil, "message %d", i)})
+						if err := out.Send(c); err != nil {
+							return err
+						}
+					}
+					return nil
+				})
+				main := 0
+				cfg := ingest.Config[event]{
+					Sources: []ingest.Source{src}, Parser: rawParser, Encoder: rawEncoder{}, Workers: 2,
+					Outputs: []ingest.Output[event]{
+						{Name: "main", Sink: batch.LinesFunc[event](func(_ context.Context, _ []byte, rows int) error { main += rows; return nil })},
+						{Name: "beside", BestEffort: true, Sink: batch.LinesFunc[event](func(ctx context.Context, _ []byte, _ int) error { return c.write(ctx) })},
+					},
+				}
+				if c.priorities {
+					cfg.Priorities = &ingest.Priorities[event]{Classes: []ingest.Class{{Name: "high", Weight: 3}, {Name: "low", Weight: 1}}, Classify: func(*parse.Message) int { return 1 }}
+				}
+				ctx, cancel := context.WithCancel(t.Context())
+				p := mustNew(t, cfg)
+				ended := make(chan error, 1)
+				go func() { ended <- p.Run(ctx) }()
+				for range 600 { // of 100 ms
+					time.Sleep(100 * time.Millisecond)
+					if s := p.Stats(); s.Delivered == n {
+						break
+					}
+				}
+				passed := time.Since(begin)
+				cancel()
+				<-ended
+				s := p.Stats()
+				beside := s.Sinks[1]
+				if main != n || s.Delivered != n {
+					t.Errorf("%d of %d messages have passed, %d delivered", main, n, s.Delivered)
+				}
+				if c.drops && (beside.Dropped == 0 || passed > 3*time.Second) || !c.drops && beside.Dropped != 0 {
+					t.Errorf("after %s the sink beside has %+v", passed, beside)
+				}
+				if beside.Rows+beside.Failed+beside.Dropped != n {
+					t.Errorf("%d messages, the sink beside has %+v", n, beside)
+				}
+				if err := s.Check(); err != nil {
+					t.Error(err)
+				}
+			})
+		})
+	}
+}
+
+// slowNowAndThen takes 600 ms for every tenth batch.
+func slowNowAndThen() func(context.Context) error {
+	n := 0
+	return func(context.Context) error {
+		if n++; n%10 == 0 {
+			time.Sleep(600 * time.Millisecond)
+		}
+		return nil
 	}
 }

@@ -110,7 +110,11 @@ func (p *Pipeline[T]) newSet(parts Parts[T], old *set[T]) (*set[T], map[*output[
 			}
 		}
 		if out == nil {
-			out = &output[T]{core: p.core, name: o.Name, required: !o.BestEffort, queue: newQueue[cargo[T]](p.weights(), o.QueueBatches, o.QueueBytes), lost: p.lost}
+			patience := time.Duration(0)
+			if o.BestEffort {
+				patience = standstill
+			}
+			out = &output[T]{core: p.core, name: o.Name, required: !o.BestEffort, queue: newQueue[cargo[T]](p.weights(), o.QueueBatches, o.QueueBytes, patience), lost: p.lost}
 		} else {
 			if before.BestEffort != o.BestEffort {
 				return nil, nil, fmt.Errorf("ingest: BestEffort of %s cannot be changed: give the output another name", o.Name)
