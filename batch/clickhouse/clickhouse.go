@@ -60,6 +60,9 @@ func New[T any](opts Options, table Table) (*Sink[T], error) {
 		}
 		query.Set(k, v)
 	}
+	if err := httpbulk.CheckURLs(opts.URLs); err != nil {
+		return nil, fmt.Errorf("batch/clickhouse: %w", err)
+	}
 	urls := make([]string, len(opts.URLs))
 	for i, u := range opts.URLs {
 		if strings.ContainsAny(u, "?#") {

@@ -66,6 +66,9 @@ func New[T any](opts Options, index Index) (*Sink[T], error) {
 	if index.Pipeline != "" {
 		query.Set("pipeline", index.Pipeline)
 	}
+	if err := httpbulk.CheckURLs(opts.URLs); err != nil {
+		return nil, fmt.Errorf("batch/elastic: %w", err)
+	}
 	urls := make([]string, len(opts.URLs))
 	for i, u := range opts.URLs {
 		if strings.ContainsAny(u, "?#") {

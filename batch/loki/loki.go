@@ -51,6 +51,9 @@ func New[T any](opts Options, stream Stream) (*Sink[T], error) {
 	if err != nil {
 		return nil, fmt.Errorf("batch/loki: %w", err)
 	}
+	if err := httpbulk.CheckURLs(opts.URLs); err != nil {
+		return nil, fmt.Errorf("batch/loki: %w", err)
+	}
 	urls := make([]string, len(opts.URLs))
 	for i, u := range opts.URLs {
 		urls[i] = strings.TrimSuffix(u, "/") + "/loki/api/v1/push"

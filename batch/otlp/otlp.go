@@ -52,6 +52,9 @@ func New[T any](opts Options, resource Resource) (*Sink[T], error) {
 	if path == "" {
 		path = "/v1/logs"
 	}
+	if err := httpbulk.CheckURLs(opts.URLs); err != nil {
+		return nil, fmt.Errorf("batch/otlp: %w", err)
+	}
 	urls := make([]string, len(opts.URLs))
 	for i, u := range opts.URLs {
 		urls[i] = strings.TrimSuffix(u, "/") + path

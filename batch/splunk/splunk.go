@@ -81,6 +81,9 @@ func New[T any](opts Options, event Event) (*Sink[T], error) {
 	if opts.Auth.Scheme == "" {
 		opts.Auth.Scheme = "Splunk"
 	}
+	if err := httpbulk.CheckURLs(opts.URLs); err != nil {
+		return nil, fmt.Errorf("batch/splunk: %w", err)
+	}
 	urls := make([]string, len(opts.URLs))
 	for i, u := range opts.URLs {
 		urls[i] = strings.TrimSuffix(u, "/") + "/services/collector/event"

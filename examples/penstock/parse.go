@@ -95,6 +95,9 @@ func runParse(ctx context.Context, args []string, std stdio) error {
 // config wires the pipeline that the options describe.
 func (o *parseOptions) config(paths []string, std stdio) (cfg ingest.Config[parse.Record], closeDead func() error, err error) {
 	closeDead = func() error { return nil }
+	if o.framing == "evtx" && o.pack == "auto" {
+		o.pack = "evtx" // nothing else reads its chunks
+	}
 	parser, usual, err := o.parser()
 	if err != nil {
 		return cfg, closeDead, err

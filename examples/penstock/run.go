@@ -12,6 +12,7 @@ import (
 
 	"github.com/penstock-dev/penstock/examples/penstock/internal/config"
 	"github.com/penstock-dev/penstock/ingest"
+	"github.com/penstock-dev/penstock/internal/yaml"
 	"github.com/penstock-dev/penstock/parse"
 	"github.com/penstock-dev/penstock/validate"
 )
@@ -92,6 +93,10 @@ type opener[T any] func() (T, io.Closer, error)
 
 func (p *pipelineFile) parser() (parse.Parser[parse.Record], error) {
 	parser, _, err := p.parse.parser()
+	var placed *yaml.Error // of a pack or an overlay, which says where in that file
+	if n := p.file.Root.Get("parser").Get("pack"); err != nil && n != nil && !errors.As(err, &placed) {
+		err = p.file.Wrap(n, err)
+	}
 	return parser, err
 }
 

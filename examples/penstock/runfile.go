@@ -75,7 +75,10 @@ func loadPipeline(name string, std stdio, log *slog.Logger) (*pipelineFile, erro
 		}
 	}
 	for _, list := range [...]string{"sources", "sinks"} {
-		if n := root.Get(list); n == nil || n.Kind != yaml.List || len(n.Items) == 0 {
+		switch n := root.Get(list); {
+		case n != nil && n.Kind == yaml.Map:
+			return nil, f.Errorf(n, "%s is a list: write each of its entries behind a dash, as \"- %s: …\"", list, n.Pairs[0].Key.Text)
+		case n == nil || n.Kind != yaml.List || len(n.Items) == 0:
 			return nil, f.Errorf(root, "a list %s with one entry at least is needed", list)
 		}
 	}

@@ -191,7 +191,11 @@ func (f *File) parse(read string, whole bool) error {
 		var ye yaml.Error
 		if errors.As(err, &ye) && ye.GetToken() != nil && ye.GetToken().Position != nil {
 			p := ye.GetToken().Position
-			return f.Errorf(&Node{Line: p.Line, Col: p.Column}, "%s", ye.GetMessage())
+			text := ye.GetMessage()
+			if strings.HasPrefix(text, "found character '\t'") {
+				text = "a tab: YAML is indented by spaces"
+			}
+			return f.Errorf(&Node{Line: p.Line, Col: p.Column}, "%s", text)
 		}
 		return f.Errorf(nil, "%v", err)
 	}

@@ -198,14 +198,8 @@ func (o *Options) prepare(d Defaults) error {
 	case o.Attempts < 0:
 		return fmt.Errorf("Attempts is %d", o.Attempts)
 	}
-	for _, u := range o.URLs {
-		p, err := url.Parse(u)
-		if err != nil {
-			return errors.New("a URL that cannot be parsed") // its text may hold a secret
-		}
-		if p.Scheme != "http" && p.Scheme != "https" || p.Host == "" || p.User != nil || p.Fragment != "" {
-			return fmt.Errorf("URL %q: want http or https, a host, and no user or fragment", p.Redacted())
-		}
+	if err := CheckURLs(o.URLs); err != nil {
+		return err
 	}
 	if o.IDField != "" {
 		if _, err := fields.New(o.IDField); err != nil {
@@ -216,6 +210,25 @@ func (o *Options) prepare(d Defaults) error {
 		return err
 	}
 	return o.Auth.prepare()
+}
+
+// CheckURLs reports what is wrong with URLs, for sinks that add to them: so that it is told of those
+// that the host gave.
+func CheckURLs(urls []string) error {
+	for _, u := range urls {
+		p, err := url.Parse(u)
+		if err != nil {
+			return errors.New("a URL that cannot be parsed") // its text may hold a secret
+		}
+		if p.Scheme != "http" && p.Scheme != "https" || p.Host == "" || p.User != nil || p.Fragment != "" {
+			hint := ""
+			if !strings.Contains(u, "://") && !strings.ContainsAny(u, "@?#") {
+				hint = "; did you mean \"http://" + u + "\"?"
+			}
+			return fmt.Errorf("URL %q: want http or https, a host, and no user or fragment%s", p.Redacted(), hint)
+		}
+	}
+	return nil
 }
 
 // transport makes the client's transport.

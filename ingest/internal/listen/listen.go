@@ -105,7 +105,7 @@ func Allowed(allow []netip.Prefix, a netip.Addr) bool {
 func CheckAddress(address string) error {
 	host, _, err := net.SplitHostPort(address)
 	if err != nil {
-		return fmt.Errorf("address %q: %w", address, err)
+		return fmt.Errorf("address %q: want HOST:PORT, such as 127.0.0.1:5140", address)
 	}
 	if host == "" {
 		return fmt.Errorf("address %q names no host: write 127.0.0.1, another address of this machine, or 0.0.0.0 or [::] for all of them", address)
