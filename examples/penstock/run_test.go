@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"compress/gzip"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -152,6 +153,85 @@ dead_letters: {dir: %s/dead, max_bytes: 1MiB}
 	list, _, _ := penstock(t, "", "spool", "list", filepath.Join(dir, "dead"))
 	if list == "" {
 		t.Error("there is no spool of dead letters")
+	}
+}
+
+// Every sink over the network into the source of its kind, with files of all sorts, a command and standard
+// input in front: what goes in comes out of each of them, and the events in files as well.
+func TestRunLoop(t *testing.T) {
+	dir := t.TempDir()
+	at := map[string]string{}
+	for _, kind := range []string{"elastic", "splunk", "loki", "otlp", "http", "syslog", "admin"} {
+		at[kind] = freeAddress(t)
+	}
+	far := start(t, strings.NewReader(""), fmt.Sprintf(`
+parser: {pack: generic.json}
+sources:
+  - elastic: {address: "%s"}
+  - splunk: {address: "%s", tokens: [token-1], acks: true}
+  - loki: {address: "%s"}
+  - otlp: {address: "%s"}
+  - http: {address: "%s"}
+  - syslog: {network: tcp, address: "%s"}
+sinks:
+  - file: {dir: %s/far}
+admin: "%s"
+`, at["elastic"], at["splunk"], at["loki"], at["otlp"], at["http"], at["syslog"], dir, at["admin"]))
+	metrics := func() string {
+		resp, err := http.Get("http://" + at["admin"] + "/metrics")
+		if err != nil {
+			return ""
+		}
+		defer resp.Body.Close()
+		text, _ := io.ReadAll(resp.Body)
+		return string(text)
+	}
+	eventually(t, "listening", func() bool { return metrics() != "" })
+	write := func(name string, text []byte) {
+		t.Helper()
+		if err := os.WriteFile(filepath.Join(dir, name), text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("once.log", []byte(asaLine+"\n"))
+	var packed bytes.Buffer
+	z := gzip.NewWriter(&packed)
+	fmt.Fprintln(z, asaLine)
+	z.Close()
+	write("packed.gz", packed.Bytes())
+	write("line", []byte(asaLine+"\n"))
+	near := start(t, strings.NewReader(asaLine+"\n"), fmt.Sprintf(`
+sources:
+  - stdin: {}
+  - exec: {command: [cat, "%[1]s/line"], once: true}
+  - backfill: {paths: ["%[1]s/once.log", "%[1]s/packed.gz"]}
+sinks:
+  - elastic: {urls: ["http://%[2]s"], max_age: 10ms}
+  - splunk: {urls: ["http://%[3]s"], auth: {secret: token-1}, event: {acks: true, ack_every: 50ms}, max_age: 10ms}
+  - loki: {urls: ["http://%[4]s"], stream: {labels: {job: test}}, max_age: 10ms}
+  - otlp: {urls: ["http://%[5]s"], max_age: 10ms}
+  - webhook: {urls: ["http://%[6]s"], max_age: 10ms}
+  - syslog: {network: tcp, address: "%[7]s"}
+  - file: {dir: "%[1]s/near", compression: gzip}
+  - stdout: {}
+`, dir, at["elastic"], at["splunk"], at["loki"], at["otlp"], at["http"], at["syslog"]))
+	near.wait()
+	const n = 4
+	if got := lines(near.out.String()); len(got) != n {
+		t.Errorf("%d events:\n%s\n%s", len(got), near.out.String(), near.errs.String())
+	}
+	eventually(t, "what was sent", func() bool {
+		text := metrics()
+		for _, kind := range []string{"elastic", "splunk", "loki", "otlp", "http", "syslog"} {
+			if !strings.Contains(text, fmt.Sprintf("penstock_source_ended_total{source=%q,end=\"delivered\"} %d\n", kind, n)) {
+				return false
+			}
+		}
+		return true
+	})
+	far.stop()
+	if got := len(lines(contents(filepath.Join(dir, "far")))); got != 6*n {
+		t.Errorf("%d lines have arrived, want %d", got, 6*n)
 	}
 }
 

@@ -36,6 +36,10 @@ func decoders() (map[string]func(io.Reader) (io.ReadCloser, error), error) {
 	}, nil
 }
 
+// unpacked is how files and standard input are read where the file does not say: gzip and zstd are told
+// by their first bytes, and nothing else is changed.
+func unpacked() (ingest.Decoding, error) { return config.Decoding("auto", "none", "keep", false) }
+
 // backfill is a kind whose source ends when it has read its files.
 func backfill(o file.Options) (ingest.Source, io.Closer, error) {
 	if len(o.Paths) == 0 && len(o.Globs) == 0 {

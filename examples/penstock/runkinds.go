@@ -42,8 +42,16 @@ type kind[T any] func(f *config.File, n *yaml.Node) (opener[T], error)
 // kindOf is a kind whose options are a struct of the Go API. check, if set, says what is wrong
 // with them without opening anything; nil: open opens nothing itself.
 func kindOf[O, T any](check func(O) error, open func(O) (T, io.Closer, error)) kind[T] {
+	return kindFrom(func() (o O, err error) { return o, nil }, check, open)
+}
+
+// kindFrom is kindOf with options that are not all zero where the file does not say otherwise.
+func kindFrom[O, T any](first func() (O, error), check func(O) error, open func(O) (T, io.Closer, error)) kind[T] {
 	return func(f *config.File, n *yaml.Node) (opener[T], error) {
-		var o O
+		o, err := first()
+		if err != nil {
+			return nil, err
+		}
 		if err := f.Fill(n, &o); err != nil {
 			return nil, err
 		}
@@ -175,7 +183,10 @@ func (p *pipelineFile) sourceKinds() map[string]kind[ingest.Source] {
 	log := p.log
 	codecs := bodyCodecs()
 	return map[string]kind[ingest.Source]{
-		"stdin": kindOf(nil, func(o reader.Options) (ingest.Source, io.Closer, error) { return reader.New(p.std.in, o), nil, nil }),
+		"stdin": kindFrom(func() (o reader.Options, err error) {
+			o.Decoding, err = unpacked()
+			return o, err
+		}, nil, func(o reader.Options) (ingest.Source, io.Closer, error) { return reader.New(p.std.in, o), nil, nil }),
 		"file": listener(log, nil, func(o file.FollowOptions, log *slog.Logger) (*file.Follower, error) {
 			o.Logger = log
 			if o.Decoders == nil {
@@ -186,7 +197,10 @@ func (p *pipelineFile) sourceKinds() map[string]kind[ingest.Source] {
 			}
 			return file.Follow(o)
 		}),
-		"backfill": kindOf(nil, backfill),
+		"backfill": kindFrom(func() (o file.Options, err error) {
+			o.Decoding, err = unpacked()
+			return o, err
+		}, nil, backfill),
 		"syslog": listener(log, syslog.Options.Check, func(o syslog.Options, log *slog.Logger) (*syslog.Source, error) {
 			o.Logger = log
 			return syslog.Listen(o)
