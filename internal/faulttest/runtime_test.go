@@ -303,6 +303,7 @@ func TestF22(t *testing.T) {
 func TestF23(t *testing.T) {
 	quiet(t)
 	dead := time.Duration(Pick(2, 300)) * time.Second
+	most := dead / time.Duration(Pick(5, 20)) // two seconds of a busy machine have pauses of their own; a source that waits for the dead sink is held all the time
 	for _, drop := range []bool{true, false} {
 		oracles := []*Oracle{NewOracle(3), NewOracle(3), NewOracle(3)}
 		src := &issuing{oracle: oracles[0], until: seconds(dead + time.Second), every: 2 * time.Millisecond}
@@ -366,7 +367,7 @@ func TestF23(t *testing.T) {
 		if got := oracles[2].Report().Delivered + int(s.Sinks[2].Dropped); got != r.Issued || (s.Sinks[2].Dropped > 0) != drop {
 			t.Errorf("drop %t: the dead sink has %d and dropped %d of %d", drop, oracles[2].Report().Delivered, s.Sinks[2].Dropped, r.Issued)
 		}
-		if atHeal.Sinks[0].Rows < atHeal.Received*95/100 || atHeal.Sinks[1].Rows < atHeal.Received*95/100 || held > dead/20 {
+		if atHeal.Sinks[0].Rows < atHeal.Received*95/100 || atHeal.Sinks[1].Rows < atHeal.Received*95/100 || held > most {
 			t.Errorf("drop %t: while one was dead the others had %d and %d of %d, and the source was held back for %s", drop, atHeal.Sinks[0].Rows, atHeal.Sinks[1].Rows, atHeal.Received, held)
 		}
 	}
