@@ -2,6 +2,7 @@ package parse
 
 import (
 	"encoding/binary"
+	"unsafe"
 
 	"github.com/penstock-dev/penstock/internal/scan"
 )
@@ -22,7 +23,13 @@ type KeyOrder struct {
 	none    ExpectedKey            // what follows where nothing is known: it fits nowhere
 	entries [orderSize]ExpectedKey // by hash
 	start   ExpectedKey            // before the first key of an event
+	spans   [maxSpans]span
 }
+
+// span is where a value stands.
+type span struct{ from, to int32 }
+
+const maxSpans = 64
 
 const (
 	orderSize  = 256 // a power of two
@@ -109,6 +116,93 @@ func (o *KeyOrder) Found(e *ExpectedKey) { o.prev = e }
 
 // Expected is the length of the key that should come next, or 0.
 func (o *KeyOrder) Expected() int { return int(o.prev.next.n) }
+
+// PassSpaced puts values into f that may hold blanks, as long as behind each of them there are a
+// space and the key that should come next. The first is that of the last key, which stands at b[start:eq]
+// and has the given slot; they return the same of the key whose value comes then. ok is false where
+// f.Rest was full, for a value of the key that they return.
+//
+// PassSpaced stops before a value that has or may have a backslash, begins or ends with a blank, or has
+// a '=' in it, and wherever it would have to look closely: that is the caller's to do.
+func (o *KeyOrder) PassSpaced(b []byte, start, eq, slot int, f *Frame) (s, e, next int, ok bool) {
+	if uint(eq+1) >= uint(len(b)) || len(b) > 1<<30 || o.sep != '=' {
+		return start, eq, slot, true
+	}
+	return o.fill(b, o.spans[:followSpaced(b, eq+1, o.prev, o.spans[:])], start, eq, slot, f)
+}
+
+// PassQuoted is PassSpaced for values that either have no blanks or stand in double quotes; those have the
+// flag Quoted. It stops before one that has a backslash in its quotes, is empty without quotes, or begins with '='.
+func (o *KeyOrder) PassQuoted(b []byte, start, eq, slot int, f *Frame) (s, e, next int, ok bool) {
+	if uint(eq+1) >= uint(len(b)) || len(b) > 1<<30 {
+		return start, eq, slot, true
+	}
+	return o.fill(b, o.spans[:followQuoted(b, eq+1, o.prev, o.spans[:])], start, eq, slot, f)
+}
+
+// fill stores values that follow each other.
+func (o *KeyOrder) fill(b []byte, spans []span, start, eq, slot int, f *Frame) (s, e, next int, ok bool) {
+	if len(spans) == 0 {
+		return start, eq, slot, true
+	}
+	key := o.prev
+	for i := 0; ; i++ {
+		if i, key = f.fill(b, spans, i, slot, key); i == len(spans) {
+			break
+		}
+		v := spans[i]
+		quoted := isQuoted(b, v)
+		if i > 0 {
+			eq = int(v.from) - 1 - quoted
+			start = eq - int(key.n)
+		}
+		if !f.Put(-1, 0, b[start:eq:eq], BytesValue(b[v.from:v.to:v.to]).WithFlags(Flags(quoted)*Quoted)) {
+			return start, eq, -1, false
+		}
+		key = key.next
+		slot = int(key.slot)
+	}
+	o.prev = key
+	last := spans[len(spans)-1]
+	start = int(last.to) + 1 + isQuoted(b, last)
+	return start, start + int(key.n), int(key.slot), true
+}
+
+// isQuoted is 1 for a value in quotes, of whose span they are no part, else 0: then the byte before
+// is a separator.
+func isQuoted(b []byte, v span) int {
+	if b[v.from-1] == '"' {
+		return 1
+	}
+	return 0
+}
+
+// fill stores spans[i:], which lie in b, up to the first that belongs to Rest. slot is that of
+// the first of them, key the key of that or, for the very first, the one before those that follow.
+func (f *Frame) fill(b []byte, spans []span, i, slot int, key *ExpectedKey) (int, *ExpectedKey) {
+	base := unsafe.Pointer(unsafe.SliceData(b))
+	slots, used := f.Slots, f.used
+	for ; i < len(spans); i++ {
+		from, to := int(spans[i].from), int(spans[i].to)
+		if slot >= 0 {
+			if v := &slots[slot]; v.kind == KindNone {
+				used[slot>>6] |= 1 << (slot & 63)
+				v.ptr, v.len = unsafe.Add(base, from), to-from
+				v.kind, v.flags = KindString, 0
+				if *(*byte)(unsafe.Add(base, from-1)) == '"' {
+					v.flags = Quoted
+				}
+			} else {
+				f.Duplicates++
+			}
+		} else if f.KeepRest {
+			break
+		}
+		key = key.next
+		slot = int(key.slot)
+	}
+	return i, key
+}
 
 // Guess reports whether the key that should come next stands at b[s:], the
 // separator behind it. n is then its length, else 0.

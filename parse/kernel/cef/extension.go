@@ -160,6 +160,10 @@ func (r *Reader) Read(extension []byte, f *parse.Frame) error {
 	// esc is the first backslash at or after the current value.
 	esc := indexFrom(b, 0, '\\')
 	for {
+		var room bool
+		if start, eq, slot, room = o.PassSpaced(b, start, eq, slot, f); !room {
+			return fail(errcat.Oversize, start, "", "more keys without a slot than the limit")
+		}
 		if eq-start > parse.MaxKeyLength {
 			return fail(errcat.Oversize, start, "", "a key is longer than the limit")
 		}

@@ -25,7 +25,10 @@ func (r *Reader) fast(s *scanner, f *parse.Frame) (pairs int, err error) {
 	}
 	for {
 		from := p
-		if p, eq, slot = r.run(b, p, eq, slot, f); p > from {
+		if p, eq, slot, _ = o.PassQuoted(b, p, eq, slot, f); p == from {
+			p, eq, slot = r.run(b, p, eq, slot, f)
+		}
+		if p > from {
 			pairs++ // or more: nobody asks how many
 		}
 		var text []byte
