@@ -28,6 +28,12 @@ func TestValueLayout(t *testing.T) {
 		*(*uint64)(unsafe.Add(p, valueNum)) != 1234 || *(*parse.Kind)(unsafe.Add(p, valueKind)) != parse.KindInt || *(*parse.Flags)(unsafe.Add(p, valueFlags)) != flagClean {
 		t.Error("a Value lies otherwise")
 	}
+	list := parse.ListValue([]parse.Value{v})
+	for want, v := range map[parse.Kind]parse.Value{kindString: parse.StringValue("x"), kindInt: v, kindIP: parse.IPv4Value(1, nil), kindList: list} {
+		if kind := *(*parse.Kind)(unsafe.Add(unsafe.Pointer(&v), valueKind)); kind != want {
+			t.Errorf("%s has the kind %d, want %d", v, kind, want)
+		}
+	}
 	if v = parse.EncodedValue([]byte("\n\\n"), 1); v.Flags() != flagEncoded {
 		t.Errorf("an encoded text has the flags %d", v.Flags())
 	}

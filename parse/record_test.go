@@ -34,8 +34,6 @@ type model struct {
 	names   map[string]bool
 }
 
-func same(a, b []parse.Value) bool { return slices.EqualFunc(a, b, parse.Value.Equal) }
-
 func (m *model) check(t *testing.T, r *parse.Record) {
 	t.Helper()
 	if got := r.Len(); got != len(m.fields)+len(m.dynamic) {

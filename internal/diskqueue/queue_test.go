@@ -142,7 +142,10 @@ func TestModesOfFiles(t *testing.T) {
 	appendOne(t, q, "x")
 	drain(t, q, false)
 	q.Commit(1)
-	filepath.WalkDir(dir, func(path string, d os.DirEntry, err error) error {
+	err := filepath.WalkDir(dir, func(path string, d os.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
 		info, err := d.Info()
 		want := os.FileMode(0o600)
 		if d.IsDir() {
@@ -153,6 +156,9 @@ func TestModesOfFiles(t *testing.T) {
 		}
 		return nil
 	})
+	if err != nil {
+		t.Error(err)
+	}
 	if _, err := Open(Options{Dir: dir}); !errors.Is(err, vfs.ErrLocked) || !strings.Contains(err.Error(), fmt.Sprint(os.Getpid())) {
 		t.Errorf("a second Open: %v", err)
 	}

@@ -96,10 +96,9 @@ func isDash(l string, at int) bool {
 func (p *plain) list(at int) *Node {
 	out := p.node(List, "", p.line, at)
 	for first := true; ; first = false {
-		indent := at
 		if !first {
-			var ok bool
-			if indent, ok = p.next(); !ok || indent < at {
+			indent, ok := p.next()
+			if !ok || indent < at {
 				return out
 			}
 			if l := p.file.lines[p.line]; indent > at {
@@ -229,7 +228,7 @@ func (p *plain) value(i, at int) *Node {
 	l := p.file.lines[p.line]
 	line := p.line
 	var out *Node
-	end := i
+	var end int
 	switch c := l[i]; {
 	case c == '|':
 		return p.literal(i, at)
