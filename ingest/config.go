@@ -157,7 +157,8 @@ type Config[T any] struct {
 	SwapTimeout time.Duration
 
 	// ShutdownTimeout is how long, after Run's context has ended, what was read may
-	// take to be delivered. Default: 10 s. Negative: no time at all.
+	// take to be delivered, and what best-effort sinks get when the sources have ended and
+	// the required sinks have everything. Default: 10 s. Negative: no time at all.
 	ShutdownTimeout time.Duration
 
 	// PackOf names the pack or parser that made an event, and its version, for the

@@ -260,6 +260,8 @@ func (p *Pipeline[T]) Run(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
+var errTooLate = errcat.New(errcat.Timeout, errcat.StageDeliver, "all else had ended when a best-effort sink had not delivered this")
+
 // within waits for done, at most for d or until hurry is closed.
 func within(done <-chan struct{}, d time.Duration, hurry <-chan struct{}) bool {
 	t := time.NewTimer(d)
@@ -285,6 +287,9 @@ func (p *Pipeline[T]) drain(sourceCtx, sinkCtx context.Context, drained chan<- s
 	}
 	p.swapping.Lock()
 	p.sinkCtx = sinkCtx
+	besideCtx, leave := context.WithCancelCause(sinkCtx)
+	defer leave(nil)
+	p.besideCtx = besideCtx
 	for _, o := range p.set.Load().outputs {
 		p.startOutput(o)
 	}
@@ -301,6 +306,10 @@ func (p *Pipeline[T]) drain(sourceCtx, sinkCtx context.Context, drained chan<- s
 	p.workers.wait(abandoned)
 	p.endOutputs()
 	p.sinks.wait(abandoned)
+	// What best effort has not delivered by now keeps nobody waiting for ever.
+	late := time.AfterFunc(p.cfg.ShutdownTimeout, func() { leave(errTooLate) })
+	p.beside.wait(abandoned)
+	late.Stop()
 	if p.dead != nil {
 		p.dead.queue.close()
 	}

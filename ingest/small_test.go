@@ -8,6 +8,7 @@ import (
 	"iter"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -214,6 +215,29 @@ func TestBestEffort(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A pipeline whose sources end does not wait for ever for a best-effort sink that is away: what was meant for it
+// is counted there, and Run reports nothing.
+func TestBestEffortAtTheEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		begin := time.Now()
+		p := mustNew(t, ingest.Config[event]{
+			Sources: []ingest.Source{ingest.FromReader("in", strings.NewReader("a\nb\nc\n"))}, Parser: rawParser, Encoder: rawEncoder{},
+			Outputs: []ingest.Output[event]{
+				{Name: "main", Sink: batch.LinesFunc[event](func(context.Context, []byte, int) error { time.Sleep(time.Second); return nil })},
+				{Name: "away", BestEffort: true, Sink: batch.LinesFunc[event](func(context.Context, []byte, int) error {
+					return errcat.New(errcat.TransientNetwork, errcat.StageDeliver, "away")
+				})},
+			},
+			ShutdownTimeout: 5 * time.Second,
+		})
+		mustRun(t, p)
+		s := p.Stats()
+		if took := time.Since(begin); took < 6*time.Second || took > 7*time.Second || s.Delivered != 3 || s.Sinks[1].Failed != 3 || s.Sinks[1].InFlight != 0 {
+			t.Errorf("after %s: %+v", took, s)
+		}
+	})
 }
 
 // slowNowAndThen takes 600 ms for every tenth batch.

@@ -266,8 +266,12 @@ func (p *Pipeline[T]) startOutput(o *output[T]) {
 	if p.sinkCtx == nil {
 		return
 	}
-	o.begin(p.sinkCtx)
-	p.sinks.start(&p.running, "sink "+o.name, func() {
+	ctx, sinks := p.sinkCtx, &p.sinks
+	if !o.required {
+		ctx, sinks = p.besideCtx, &p.beside
+	}
+	o.begin(ctx)
+	sinks.start(&p.running, "sink "+o.name, func() {
 		o.run()
 		o.finished.Store(true)
 	})
@@ -312,14 +316,16 @@ func (p *Pipeline[T]) allOutputs() []*output[T] {
 
 // swapState is the part of a Pipeline that Swap changes.
 type swapState[T any] struct {
-	set      atomic.Pointer[set[T]]
-	swapping sync.Mutex      // guards what follows
-	final    bool            // outputs take nothing more
-	retired  []*output[T]    // taken out and perhaps not done yet
-	outErrs  []error         // of those that are done
-	sinkCtx  context.Context // of all sinks, while Run lasts
-	sinks    group
-	slotN    int
+	set       atomic.Pointer[set[T]]
+	swapping  sync.Mutex      // guards what follows
+	final     bool            // outputs take nothing more
+	retired   []*output[T]    // taken out and perhaps not done yet
+	outErrs   []error         // of those that are done
+	sinkCtx   context.Context // of all required sinks, while Run lasts
+	besideCtx context.Context // of all best-effort sinks
+	sinks     group           // the required ones
+	beside    group           // the best-effort ones
+	slotN     int
 }
 
 const defaultSwapTimeout = time.Second
