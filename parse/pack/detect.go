@@ -391,6 +391,9 @@ func (sg *signature) matches(v *view) bool {
 	if len(sg.held) > 0 && !v.payloadBytes().meetsAll(sg.held) {
 		return false
 	}
+	if len(sg.rawNeed) > 0 && !anyIn(v.raw, sg.rawNeed) {
+		return false
+	}
 	if len(sg.rawHeld) > 0 && !v.rawBytes().meetsAll(sg.rawHeld) {
 		return false
 	}
@@ -411,9 +414,6 @@ func (sg *signature) matches(v *view) bool {
 		if !sg.leads[i].allows(v.payload) || !re.Match(beginning(v.payload)) {
 			return false
 		}
-	}
-	if len(sg.rawNeed) > 0 && !anyIn(v.raw, sg.rawNeed) {
-		return false
 	}
 	for i, re := range sg.rawRegex {
 		if !sg.rawLeads[i].allows(v.raw) || !re.Match(beginning(v.raw)) {

@@ -1,7 +1,6 @@
 package pack
 
 import (
-	"bytes"
 	"cmp"
 	"fmt"
 	"math/bits"
@@ -89,7 +88,7 @@ func (s *Set) newDetector() (*detector, error) {
 				text = append(text, c)
 				begins := c.begins
 				switch {
-				case sg.needsMark('<'):
+				case sg.needs('<'):
 					xml = append(xml, c) // it speaks of elements
 				case len(begins) > 0 && begins[0].size() <= 8 && begins[0].has('<'):
 					xml = append(xml, c)
@@ -136,18 +135,30 @@ const sureOrder = -1 << 31
 type textIndex struct {
 	candidates []candidate // in the order in which they are tried
 	words      int         // of a bitset of them
-	header     [4]bitset   // by view.headerKind
-	payload    *positions
-	raw        *positions
-	app        apps
-	without    [len(marks)]bitset // by mark: the candidates that do not need it in the payload
-	windows    *windows
-	unkeyed    bitset // candidates that need none of the windows
-	// The same for texts of the message with its header.
+	// Those that are sure and know how the payload begins, by its first byte. They are tried
+	// before all others.
+	sure    [256][]int32
+	header  [4]bitset // the others, by view.headerKind
+	payload *positions
+	raw     *positions
+	app     apps
+	must    [][]byteSet // by candidate: sets of marks; the payload has one of each
+	// Texts of which candidates need one in the payload (keyed): one pass over it finds all. Most
+	// are ruled out before, by bytes that the payload does not have.
+	windows *windows
+	unkeyed bitset // candidates that need none
+	bytes   [][2]uint64
+	// The same for texts of the message with its header (rawKeyed).
 	rawWindows *windows
-	rawUnkeyed bitset
 	rawKeyed   bitset
 }
+
+// windowLen and rawWindowLen are the least lengths of such texts. The longer, the quicker a
+// message is looked through, but the fewer texts do.
+const (
+	windowLen    = 5
+	rawWindowLen = 8
+)
 
 func (t *textIndex) init(list []candidate) {
 	slices.SortStableFunc(list, func(a, b candidate) int {
@@ -160,10 +171,17 @@ func (t *textIndex) init(list []candidate) {
 		return cmp.Compare(a.order, b.order) // those of equal order are in that of the packs
 	})
 	t.candidates, t.words = list, (len(list)+63)/64
+	for i, c := range list {
+		for b := range 256 {
+			if first(&c) && c.begins[0].has(byte(b)) {
+				t.sure[b] = append(t.sure[b], int32(i))
+			}
+		}
+	}
 	for kind := range t.header {
 		t.header[kind] = make(bitset, t.words)
 		for i, c := range list {
-			if headerIs(c.sig.header, kind) {
+			if !first(&c) && headerIs(c.sig.header, kind) {
 				t.header[kind].set(i)
 			}
 		}
@@ -172,100 +190,101 @@ func (t *textIndex) init(list []candidate) {
 	t.raw = newPositions(t.words, len(list), func(i int) []byteSet { return list[i].raw })
 	t.app = newApps(t.words, list)
 
-	for k, mark := range []byte(marks) {
-		t.without[k] = make(bitset, t.words)
-		for i, c := range list {
-			if !c.sig.needsMark(mark) {
-				t.without[k].set(i)
-			}
-		}
-	}
-	t.windows = newWindows()
-	t.unkeyed = make(bitset, t.words)
+	t.must = make([][]byteSet, len(list))
 	for i := range list {
+		t.must[i] = list[i].sig.marks()
+	}
+	t.windows, t.rawWindows = newWindows(windowLen), newWindows(rawWindowLen)
+	t.unkeyed, t.rawKeyed = make(bitset, t.words), make(bitset, t.words)
+	t.bytes = make([][2]uint64, len(list))
+	for i := range list {
+		c := &list[i]
 		t.unkeyed.set(i)
-		if list[i].sig.sure || list[i].anchored && told(list[i].begins) >= 16 {
-			continue // rarely left by the positions
-		}
-		var key []string
-		for _, g := range list[i].sig.texts() {
-			if shortest(g) >= windowLen && rarer(g, key) {
-				key = g
-			}
-		}
-		added := len(key) > 0
-		for _, w := range key {
-			added = added && t.windows.add(w, t.words, i)
-		}
-		if added {
-			list[i].keyed = true
-			t.unkeyed[i>>6] &^= 1 << (i & 63)
-		}
-	}
-	t.rawWindows, t.rawUnkeyed, t.rawKeyed = newWindows(), make(bitset, t.words), make(bitset, t.words)
-	for i := range list {
-		t.rawUnkeyed.set(i)
-		if list[i].keyed || list[i].sig.sure || list[i].anchored {
+		if c.sig.sure {
 			continue
 		}
-		var key []string
-		for _, w := range list[i].sig.raw {
-			if g := []string{string(w.text)}; shortest(g) >= windowLen && rarer(g, key) {
-				key = g
+		if !c.anchored || told(c.begins) < 16 { // else it is rarely left by the positions
+			if c.keyed = t.windows.key(i, t.words, c.sig.texts()); c.keyed {
+				t.unkeyed[i>>6] &^= 1 << (i & 63)
+				t.bytes[i] = c.sig.bytes()
 			}
 		}
-		if len(key) > 0 && t.rawWindows.add(key[0], t.words, i) {
-			list[i].rawKeyed = true
-			t.rawUnkeyed[i>>6] &^= 1 << (i & 63)
-			t.rawKeyed.set(i)
+		if !c.keyed && !c.anchored {
+			if c.rawKeyed = t.rawWindows.key(i, t.words, c.sig.rawTexts()); c.rawKeyed {
+				t.rawKeyed.set(i)
+			}
 		}
 	}
+}
+
+// first reports whether a candidate is one of textIndex.sure.
+func first(c *candidate) bool { return c.sig.sure && len(c.begins) > 0 }
+
+// key makes the candidate depend on the rarest of the groups of texts of which it needs one
+// each. It is false if none will do.
+func (w *windows) key(candidate, words int, groups [][]string) bool {
+	var key []string
+	for _, g := range groups {
+		if shortest(g) >= w.size && rarer(g, key) {
+			key = g
+		}
+	}
+	for _, text := range key {
+		if !w.add(text, words, candidate) {
+			return false
+		}
+	}
+	return len(key) > 0
 }
 
 func (t *textIndex) find(v *view) int {
 	if len(v.live) < t.words {
 		v.live, v.mask = make(bitset, t.words), make(bitset, t.words)
 	}
+	if len(v.payload) > 0 {
+		for _, i := range t.sure[v.payload[0]] {
+			if c := &t.candidates[i]; c.sig.matches(v) {
+				return c.pack
+			}
+		}
+	}
 	live := v.live[:t.words]
-	t.narrow(live, v)
-	marked, narrowed, rawNarrowed := false, false, false
+	manyRaw := t.narrow(live, v)
+	tried := 0 // keyed candidates; those behind them wait for a pass over the payload
 	for w := range live {
 		for live[w] != 0 {
 			bit := live[w] & -live[w]
-			c := &t.candidates[w<<6+bits.TrailingZeros64(bit)]
-			if !marked && !c.sig.sure {
-				marked = true
-				for k := range t.without {
-					if bytes.IndexByte(v.payload, marks[k]) < 0 {
-						for n, m := range t.without[k] {
-							live[n] &= m
-						}
+			i := w<<6 + bits.TrailingZeros64(bit)
+			c := &t.candidates[i]
+			switch {
+			case c.keyed && tried <= triedAlone && !c.anchored:
+				if v.payloadHas.done {
+					if there := &v.payloadHas.set; t.bytes[i][0]&^there[0]|t.bytes[i][1]&^there[1] != 0 {
+						live[w] &^= bit
+						continue
 					}
 				}
-				continue
-			}
-			if c.keyed && !narrowed && !c.anchored {
-				// One pass over the text for all texts of all signatures.
-				narrowed = true
-				mask := v.mask[:t.words]
-				copy(mask, t.unkeyed)
-				t.windows.find(v.payload, mask)
-				for k := w; k < len(live); k++ {
-					live[k] &= mask[k]
-				}
-				continue
-			}
-			if c.rawKeyed && !rawNarrowed {
-				rawNarrowed = true
-				if live.common(t.rawKeyed) > 2 { // else they are looked for one by one
+				if tried++; tried > triedAlone || !v.payloadHas.done {
+					tried = triedAlone + 1
 					mask := v.mask[:t.words]
-					copy(mask, t.rawUnkeyed)
-					t.rawWindows.find(v.raw, mask)
+					copy(mask, t.unkeyed)
+					t.windows.find(v.payload, mask)
 					for k := w; k < len(live); k++ {
 						live[k] &= mask[k]
 					}
 					continue
 				}
+			case c.rawKeyed && manyRaw:
+				manyRaw = false
+				mask := v.mask[:t.words]
+				for k, m := range t.rawKeyed {
+					mask[k] = ^m
+				}
+				t.rawWindows.find(v.raw, mask)
+				for k := w; k < len(live); k++ {
+					live[k] &= mask[k]
+				}
+				continue
 			}
 			live[w] &^= bit
 			if c.sig.matches(v) {
@@ -276,14 +295,23 @@ func (t *textIndex) find(v *view) int {
 	return -1
 }
 
+// triedAlone is how many texts are looked for one by one, which costs less than a pass for all.
+const triedAlone = 0
+
 // narrowing is what narrow left of the candidates for messages of one kind.
 type narrowing struct {
 	index   *textIndex
-	header  int
+	key     narrowKey
 	app     []byte
-	rows    []uint16
-	payload int // how many of the rows are of the payload
 	live    bitset
+	manyRaw bool
+}
+
+// narrowKey is what narrow goes by, beside the name of the program.
+type narrowKey struct {
+	rows                 [2 * depth]uint16 // of the payload, and of the message
+	marks                [2]uint64         // that the payload has
+	header, payload, raw uint16            // how many of the rows count
 }
 
 const (
@@ -291,57 +319,127 @@ const (
 	maxAppKept = 48  // the longest name of a program that is remembered
 )
 
-// narrow sets live to the candidates that the header and the beginnings of the payload and
-// of the message leave. A source sends the same beginnings again and again, so that the
-// last answers are remembered.
-func (t *textIndex) narrow(live bitset, v *view) {
-	var room [2*depth + 2]uint16
-	rows := t.payload.rowsOf(room[:0], v.payload)
-	payload := len(rows)
-	rows = t.raw.rowsOf(rows, v.raw)
-	header := v.headerKind()
-	h := uint32(header + len(v.app))
-	for _, r := range rows {
-		h = h*0x9e3779b1 + uint32(r)
-	}
+// narrow sets live to the candidates that the header, the beginnings of the payload and of
+// the message and the marks in the payload leave. A source sends the same kinds of messages again
+// and again, so that the last answers are remembered. It reports whether more than two of
+// them are rawKeyed.
+func (t *textIndex) narrow(live bitset, v *view) bool {
+	var key narrowKey
+	h := uint32(t.payload.rowsOf(key.rows[:depth], &key.payload, v.payload))
+	h = h*0x9e3779b1 + t.raw.rowsOf(key.rows[depth:], &key.raw, v.raw)
+	key.header = uint16(v.headerKind())
+	there := v.marks()
+	key.marks = [2]uint64{there[0], there[1]}
+	h = h*0x9e3779b1 + uint32(key.header) + uint32(len(v.app))<<2
+	h = h*0x9e3779b1 + uint32((key.marks[0]*0x9e3779b97f4a7c15^key.marks[1])>>32)
 	for _, c := range v.app[:min(len(v.app), 4)] {
 		h = h*0x9e3779b1 + uint32(c)
 	}
 	if v.narrowed == nil {
 		v.narrowed = make([]narrowing, narrowings)
 	}
-	n := &v.narrowed[h>>16%narrowings]
-	if n.index == t && n.header == header && n.payload == payload && bytes.Equal(n.app, v.app) && slices.Equal(n.rows, rows) {
-		copy(live, n.live)
-		return
+	both := v.narrowed[h*0x9e3779b1>>16%(narrowings/2)*2:][:2]
+	for i := range both {
+		if n := &both[i]; n.index == t && n.key == key && string(n.app) == string(v.app) {
+			copy(live, n.live)
+			return n.manyRaw
+		}
 	}
-	copy(live, t.header[header])
+	copy(live, t.header[key.header])
 	t.app.narrow(live, v.mask[:t.words], v.app)
 	t.payload.narrow(live, v.payload)
 	t.raw.narrow(live, v.raw)
-	if len(v.app) > maxAppKept {
-		return
-	}
-	n.index, n.header, n.payload = t, header, payload
-	n.app, n.rows, n.live = append(n.app[:0], v.app...), append(n.rows[:0], rows...), append(n.live[:0], live...)
-}
-
-// marks are bytes that many texts do without and many signatures need.
-const marks = `="%_[|<(#,`
-
-// needsMark reports whether every payload that the signature recognises holds the byte.
-func (sg *signature) needsMark(mark byte) bool {
-	lacks := func(w needle) bool { return bytes.IndexByte(w.text, mark) < 0 }
-	for _, group := range [][]needle{sg.any, sg.need} {
-		if len(group) > 0 && !slices.ContainsFunc(group, lacks) {
-			return true
+	for w := range live {
+		for left := live[w]; left != 0; left &= left - 1 {
+			if i := w<<6 + bits.TrailingZeros64(left); !there.meetsAll(t.must[i]) {
+				live[w] &^= 1 << (i & 63)
+			}
 		}
 	}
-	if len(sg.prefixes) > 0 && !slices.ContainsFunc(sg.prefixes, func(w []byte) bool { return bytes.IndexByte(w, mark) < 0 }) {
-		return true
+	manyRaw := live.common(t.rawKeyed) > 2
+	if len(v.app) > maxAppKept {
+		return manyRaw
 	}
-	return slices.ContainsFunc(sg.contains, func(w needle) bool { return !lacks(w) }) ||
-		sg.sep == mark && sg.commas[0] > 0
+	both[0], both[1] = both[1], both[0] // the newest stands first
+	n := &both[0]
+	n.index, n.key, n.manyRaw = t, key, manyRaw
+	n.app, n.live = append(n.app[:0], v.app...), append(n.live[:0], live...)
+	return manyRaw
+}
+
+// markBytes are bytes that many texts do without and many signatures need.
+const markBytes = `="%_[|<(#,`
+
+var marks = func() (s byteSet) {
+	for _, c := range []byte(markBytes) {
+		s.add(c)
+	}
+	return s
+}()
+
+// marks returns sets of marks of each of which every payload has one that the signature
+// recognises.
+func (sg *signature) marks() (out []byteSet) {
+	// of returns the marks that are in a text.
+	of := func(text []byte) (s byteSet) {
+		for _, c := range text {
+			if marks.has(c) {
+				s.add(c)
+			}
+		}
+		return s
+	}
+	each := func(s byteSet) {
+		for c := range 128 {
+			if s.has(byte(c)) {
+				var one byteSet
+				one.add(byte(c))
+				out = append(out, one)
+			}
+		}
+	}
+	// oneOf adds the marks that all of some texts have, or else a set of which each has one.
+	oneOf := func(texts [][]byte) {
+		common, some := marks, byteSet{}
+		for _, w := range texts {
+			s := of(w)
+			if s == (byteSet{}) {
+				return
+			}
+			some.addAll(&s)
+			for i := range common {
+				common[i] &= s[i]
+			}
+		}
+		if len(texts) == 0 {
+			return
+		}
+		if each(common); common == (byteSet{}) {
+			out = append(out, some)
+		}
+	}
+	for i := range sg.contains {
+		each(of(sg.contains[i].text))
+	}
+	oneOf(needleTexts(sg.any))
+	oneOf(needleTexts(sg.need))
+	oneOf(sg.prefixes)
+	if sg.sep != 0 && sg.commas[0] > 0 {
+		each(of([]byte{sg.sep}))
+	}
+	for _, s := range sg.held {
+		if inside := [4]uint64{s[0] &^ marks[0], s[1] &^ marks[1], s[2], s[3]}; inside == [4]uint64{} {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+func needleTexts(list []needle) (out [][]byte) {
+	for i := range list {
+		out = append(out, list[i].text)
+	}
+	return out
 }
 
 // apps narrows candidates by the name of the program in the syslog header.
@@ -641,19 +739,49 @@ func longest(list []*regexp.Regexp) []byteSet {
 }
 
 // texts are groups of texts; a payload that the signature recognises holds one of each.
-func (sg *signature) texts() [][]string {
-	var out [][]string
-	for _, w := range sg.contains {
-		out = append(out, []string{string(w.text)})
+func (sg *signature) texts() [][]string { return textGroups(sg.contains, sg.any, sg.need) }
+
+// rawTexts are those of the message with its header.
+func (sg *signature) rawTexts() [][]string { return textGroups(sg.raw, sg.rawNeed) }
+
+// textGroups makes a group of each of all, and one of each list of oneOf.
+func textGroups(all []needle, oneOf ...[]needle) (out [][]string) {
+	for i := range all {
+		out = append(out, []string{string(all[i].text)})
 	}
-	for _, group := range [][]needle{sg.any, sg.need} {
+	for _, list := range oneOf {
 		var g []string
-		for _, w := range group {
-			g = append(g, string(w.text))
+		for i := range list {
+			g = append(g, string(list[i].text))
 		}
 		if g != nil {
 			out = append(out, g)
 		}
 	}
 	return out
+}
+
+// bytes are those, of the lower half, that every payload has which the signature recognises.
+func (sg *signature) bytes() (s [2]uint64) {
+	for _, group := range sg.texts() {
+		common := byteSet{^uint64(0), ^uint64(0)}
+		for _, text := range group {
+			var of byteSet
+			for _, c := range []byte(text) {
+				of.add(c)
+			}
+			common[0] &= of[0]
+			common[1] &= of[1]
+		}
+		s[0] |= common[0]
+		s[1] |= common[1]
+	}
+	return s
+}
+
+// needs reports whether every payload that the signature recognises holds the mark.
+func (sg *signature) needs(mark byte) bool {
+	var one byteSet
+	one.add(mark)
+	return slices.Contains(sg.marks(), one)
 }

@@ -238,7 +238,7 @@ func (p *Pack) newLayerStates() []layerState {
 		case "kv":
 			st.kv = l.kv.NewReader(l.keys.Clone())
 		case "syslog":
-			if l.keys.Len() > 0 || p.spellings != nil {
+			if l.keys.Len() > 0 || p.spellings != nil || p.keep {
 				names := parse.NewKeyOrder(l.keys.Clone(), '=')
 				if p.spellings != nil {
 					names.Otherwise(p.spellings.named)

@@ -62,9 +62,9 @@ func (c *compiler) syslogLayer(l *layer, y *yaml.Node, common []string) error {
 	l.run = func(s *state, l *layer, text []byte) error {
 		st := &s.layers[l.number]
 		st.syslog.Time = s.time
-		m := &st.header
+		m, by := &st.header, &st.syslog
 		if s.syslogDone && l.from == slotMessage && len(text) == len(s.msg.Raw) {
-			m = s.syslogHeader // detection has read it already
+			m, by = s.syslogHeader, s.syslogBy // detection has read it already
 			s.syslogDone = false
 		} else if err := st.syslog.Parse(text, m); err != nil {
 			return err
@@ -93,7 +93,7 @@ func (c *compiler) syslogLayer(l *layer, y *yaml.Node, common []string) error {
 			}
 		}
 		s.setSyslog(m, l, hostKeys, setTime, text)
-		return s.readStructured(m, l, st)
+		return s.readStructured(m, l, st, by)
 	}
 	return nil
 }
@@ -278,12 +278,12 @@ func (s *state) setCarrier() {
 }
 
 // readStructured puts the parameters of structured data into slots; the others are
-// kept below log.syslog.structured_data.
-func (s *state) readStructured(m *syslog.Message, l *layer, st *layerState) error {
+// kept below log.syslog.structured_data. by is the parser that has read m.
+func (s *state) readStructured(m *syslog.Message, l *layer, st *layerState, by *syslog.Parser) error {
 	if len(m.StructuredData) == 0 {
 		return nil
 	}
-	params := st.syslog.Params(m)
+	params := st.syslog.ParamsOf(by, m)
 	var other func(i int) bool
 	if s.keep {
 		other = func(i int) bool {

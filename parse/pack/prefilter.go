@@ -460,16 +460,25 @@ func (p *positions) narrow(live bitset, text []byte) {
 	}
 }
 
-// rowsOf appends the numbers of the rows that decide in narrow: texts of the same rows are
-// narrowed in the same way.
-func (p *positions) rowsOf(key []uint16, text []byte) []uint16 {
-	for at := range p.class {
-		if at >= len(text) {
-			return append(key, p.class[at][256])
+// rowsOf sets rows to the numbers of the rows that decide in narrow, and n to how many they
+// are: texts of the same rows are narrowed in the same way. It returns a hash of them.
+func (p *positions) rowsOf(rows []uint16, n *uint16, text []byte) (h uint32) {
+	class := p.class[:min(len(p.class), len(rows))]
+	for at := range class {
+		c := 256
+		if at < len(text) {
+			c = int(text[at])
 		}
-		key = append(key, p.class[at][text[at]])
+		row := class[at][c]
+		rows[at] = row
+		h = h*31 + uint32(row)
+		if c == 256 {
+			*n = uint16(at + 1)
+			return h
+		}
 	}
-	return key
+	*n = uint16(len(class))
+	return h
 }
 
 // rarity of bytes in log texts, as far as kinds of characters tell.

@@ -21,6 +21,17 @@ func (p *presence) of(b []byte) *byteSet {
 	}
 	p.done = true
 	var there [256]byte
+	for ; len(b) >= 8; b = b[8:] {
+		w := binary.LittleEndian.Uint64(b)
+		there[byte(w)] = 1
+		there[byte(w>>8)] = 1
+		there[byte(w>>16)] = 1
+		there[byte(w>>24)] = 1
+		there[byte(w>>32)] = 1
+		there[byte(w>>40)] = 1
+		there[byte(w>>48)] = 1
+		there[byte(w>>56)] = 1
+	}
 	for _, c := range b {
 		there[c] = 1
 	}

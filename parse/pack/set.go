@@ -309,7 +309,7 @@ func (a *Auto) with(i int, m *parse.Message, out *parse.Events[parse.Record]) er
 	s := a.states[i]
 	s.outer, s.whole, s.trace = a.carrier, a.whole, a.trace
 	if a.view.headerRead {
-		s.syslogDone, s.syslogHeader = true, &a.view.header
+		s.syslogDone, s.syslogHeader, s.syslogBy = true, &a.view.header, &a.view.parser
 	}
 	return p.parse(s, a.opts, m, out)
 }

@@ -51,6 +51,7 @@ type state struct {
 	// What detection read already, so that the pack need not read it again.
 	syslogDone   bool
 	syslogHeader *syslog.Message // of the raw message, if syslogDone
+	syslogBy     *syslog.Parser  // has read it
 	// The header in front of the JSON of a pack that knows of none, if carried.
 	carried bool
 	carrier syslog.Message

@@ -3,6 +3,8 @@ package pack
 import (
 	"bytes"
 
+	"github.com/penstock-dev/penstock/internal/scan"
+	"github.com/penstock-dev/penstock/parse"
 	"github.com/penstock-dev/penstock/parse/kernel/cef"
 	"github.com/penstock-dev/penstock/parse/kernel/json"
 	"github.com/penstock-dev/penstock/parse/kernel/leef"
@@ -14,6 +16,7 @@ type view struct {
 	raw    []byte
 	header syslog.Message
 	parser syslog.Parser
+	noting bool   // the parser notes parameters
 	app    []byte // of the header, or of a relayed one behind it
 	at     int    // where a CEF or LEEF header begins
 	// headerRead: header is what the syslog layer would read of the raw message.
@@ -58,6 +61,10 @@ func (v *view) reset(raw []byte) {
 		v.header = syslog.Message{}
 	} else {
 		v.headerRead = len(p) == len(raw)
+	}
+	if v.header.StructuredData != nil && !v.noting {
+		v.noting = true // from now on, for who reads the parameters
+		v.parser.Names(parse.NewKeyOrder(nil, '='))
 	}
 	v.payload = p
 	if v.header.HeaderLen > 0 {
@@ -145,8 +152,42 @@ func (v *view) rawBytes() *byteSet {
 	if len(v.raw) == len(v.payload) {
 		return v.payloadBytes()
 	}
-	return v.rawHas.of(beginning(v.raw))
+	if v.rawHas.done {
+		return &v.rawHas.set
+	}
+	// The payload is a part of the message, mostly its end.
+	from := scan.Offset(v.raw, v.payload)
+	if from < 0 || len(v.raw) > maxBeginning {
+		return v.rawHas.of(beginning(v.raw))
+	}
+	v.rawHas.of(v.raw[:from])
+	v.rawHas.set.addAll(v.payloadBytes())
+	for _, c := range v.raw[from+len(v.payload):] {
+		v.rawHas.set.add(c)
+	}
+	return &v.rawHas.set
 }
+
+// marks are the marks that the payload has.
+func (v *view) marks() (s byteSet) {
+	if len(v.payload) <= shortPayload {
+		s = *v.payloadBytes() // which many signatures ask for
+		for i := range s {
+			s[i] &= marks[i]
+		}
+		return s
+	}
+	for _, c := range []byte(markBytes) {
+		if bytes.IndexByte(v.payload, c) >= 0 {
+			s.add(c)
+		}
+	}
+	return s
+}
+
+// shortPayload is the length up to which it costs less to count all bytes of a payload than
+// to look for each of the marks.
+const shortPayload = 256
 
 // readMembers finds the members that signatures ask for. An array is judged by its first
 // element.

@@ -1,24 +1,25 @@
 package pack
 
 import (
-	"encoding/binary"
-	"slices"
+	"math/bits"
+
+	"github.com/penstock-dev/penstock/internal/scan"
 )
 
-// windowLen is how long the piece of a text is that windows looks for: a word of 32 bits.
-const windowLen = 4
-
-// windows finds which of many short pieces of text a message holds, after Wu and Manber:
-// it looks at two bytes and knows how far the next piece can end at the earliest, so that
-// most bytes are never looked at, however many the pieces are. It is constant once built.
+// windows finds which of many texts a message holds: of each text it knows the grams of a piece
+// of size bytes, and looks at so few places that one of them must be the beginning of a gram,
+// however many the texts are. It is constant once built.
 type windows struct {
-	shift []uint8 // by the hash of two bytes: small, as it is read all the time
-	head  []int16 // by the hash of a window: the first one, or -1
-	items []window
+	size  int                        // of a window: a text has as many bytes at least, eight at most
+	grams [1 << gramBits / 64]uint64 // which hashes of grams windows have
+	// By the hash of a gram: a bit for each place of a window at which it is in one.
+	places [1 << gramBits]uint8
+	head   []int16 // by the hash of a window: the first one, or -1
+	items  []window
 }
 
 type window struct {
-	text uint32 // its bytes, the first lowest
+	text uint64 // its bytes, the first lowest
 	next int16  // another one of the same hash, or -1
 	// The texts that it is a piece of.
 	whole []wholeText
@@ -30,47 +31,66 @@ type wholeText struct {
 }
 
 const (
+	gramLen     = 3
+	gramBits    = 15
 	windowHeads = 1 << 12
 	maxWindows  = 1 << 14
 )
 
-func newWindows() *windows {
-	w := &windows{shift: make([]uint8, 1<<13), head: make([]int16, windowHeads)}
-	for i := range w.shift {
-		w.shift[i] = windowLen - 1
-	}
+func newWindows(size int) *windows {
+	w := &windows{size: size, head: make([]int16, windowHeads)}
 	for i := range w.head {
 		w.head[i] = -1
 	}
 	return w
 }
 
-func blockHash(a, b byte) int { return (int(a)<<6 ^ int(b)) & (1<<13 - 1) }
+func gramHash(gram uint64) uint64 {
+	return gram & (1<<(8*gramLen) - 1) * 0x9e3779b97f4a7c15 >> (64 - gramBits)
+}
 
-func windowHash(text uint32) int { return int(text * 0x9e3779b1 >> (32 - 12)) }
+func windowHash(text uint64) int { return int(text * 0x9e3779b97f4a7c15 >> (64 - 12)) }
 
-// add makes candidate possible for messages that hold text, which has windowLen bytes or
-// more. It is false if there are too many.
+// wordAt is the eight bytes from b[i:], or those there are.
+func wordAt(b []byte, i int) (w uint64) {
+	if i+8 <= len(b) {
+		return scan.Load64(b, i)
+	}
+	for k := len(b) - 1; k >= i; k-- {
+		w = w<<8 | uint64(b[k])
+	}
+	return w
+}
+
+// at is the window at b[i:].
+func (w *windows) at(b []byte, i int) uint64 {
+	return wordAt(b, i) << (64 - 8*w.size) >> (64 - 8*w.size)
+}
+
+// add makes candidate possible for messages that hold text, which has size bytes or more. It is false if there are too many.
 func (w *windows) add(text string, words, candidate int) bool {
-	from := rarest(text)
-	piece := text[from : from+windowLen]
-	n := binary.LittleEndian.Uint32([]byte(piece))
-	at := slices.IndexFunc(w.items, func(it window) bool { return it.text == n })
+	from := rarest(text, w.size)
+	n := w.at([]byte(text), from)
+	h := windowHash(n)
+	at := int(w.head[h])
+	for at >= 0 && w.items[at].text != n {
+		at = int(w.items[at].next)
+	}
 	if at < 0 {
 		if len(w.items) == maxWindows {
 			return false
 		}
-		for end := 1; end < windowLen; end++ {
-			block := blockHash(piece[end-1], piece[end])
-			w.shift[block] = min(w.shift[block], uint8(windowLen-1-end))
+		for k := 0; k+gramLen <= w.size; k++ {
+			gram := gramHash(n >> (8 * k))
+			w.grams[gram/64] |= 1 << (gram % 64)
+			w.places[gram] |= 1 << k
 		}
-		h := windowHash(n)
 		at = len(w.items)
 		w.items = append(w.items, window{text: n, next: w.head[h]})
 		w.head[h] = int16(at)
 	}
 	it := &w.items[at]
-	before, after := text[:from], text[from+windowLen:]
+	before, after := text[:from], text[from+w.size:]
 	for i := range it.whole {
 		if it.whole[i].before == before && it.whole[i].after == after {
 			it.whole[i].sets.set(candidate)
@@ -83,79 +103,82 @@ func (w *windows) add(text string, words, candidate int) bool {
 	return true
 }
 
-// rarest returns where in text the piece begins that the fewest messages hold, as far as
-// kinds of characters tell.
-func rarest(text string) int {
-	best, at := -1, 0
-	for i := 0; i+windowLen <= len(text); i++ {
-		n := 0
-		for _, c := range []byte(text[i : i+windowLen]) {
-			switch {
-			case c >= 'a' && c <= 'z' || c == ' ':
-			case c >= '0' && c <= '9' || c == '=' || c == '"' || c == ':':
-				n++
-			default:
-				n += 2
-			}
+// frequency is how often bytes stand in log texts, more or less: of ten thousand.
+var frequency = func() (f [256]int) {
+	for c := range f {
+		switch {
+		case c >= '0' && c <= '9':
+			f[c] = 250
+		case c >= 'A' && c <= 'Z':
+			f[c] = 60
+		default:
+			f[c] = 20
 		}
-		if n > best {
+	}
+	for i, c := range []byte(" etaoinsrdlcumpf.:=\"-/h,gb_wyv") {
+		f[c] = max(100, 900-50*i)
+	}
+	return f
+}()
+
+// rarest returns where in text the piece of size bytes begins whose grams the fewest messages hold, as far
+// as the frequencies of bytes tell.
+func rarest(text string, size int) int {
+	best, at := 0, 0
+	for i := 0; i+size <= len(text); i++ {
+		n := 0
+		for k := i; k+gramLen <= i+size; k++ {
+			n += frequency[text[k]] * frequency[text[k+1]] * frequency[text[k+2]]
+		}
+		if i == 0 || n < best {
 			best, at = n, i
 		}
 	}
 	return at
 }
 
-// find adds the candidates that are possible with what b holds to sets. Each step waits for
-// the one before it, so that two halves of b are searched side by side.
+// find adds the candidates that are possible with what b holds to sets.
 func (w *windows) find(b []byte, sets bitset) {
-	shift, head := w.shift[:1<<13], w.head[:windowHeads]
-	i, j := windowLen-1, max(windowLen-1, len(b)/2)
-	middle := j
-	for i < middle && j < len(b) {
-		s, t := shift[blockHash(b[i-1], b[i])], shift[blockHash(b[j-1], b[j])]
-		if s == 0 {
-			if text := binary.LittleEndian.Uint32(b[i-3:]); head[windowHash(text)] >= 0 {
-				w.hit(b, i, text, sets)
-			}
-			s = 1
+	step := w.size - gramLen + 1
+	i := 0
+	for ; i+8 <= len(b); i += step {
+		if g := gramHash(scan.Load64(b, i)); w.grams[g/64]>>(g%64)&1 != 0 {
+			w.hit(b, i, g, sets)
 		}
-		if t == 0 {
-			if text := binary.LittleEndian.Uint32(b[j-3:]); head[windowHash(text)] >= 0 {
-				w.hit(b, j, text, sets)
-			}
-			t = 1
+	}
+	for ; i+gramLen <= len(b); i += step {
+		if g := gramHash(wordAt(b, i)); w.grams[g/64]>>(g%64)&1 != 0 {
+			w.hit(b, i, g, sets)
 		}
-		i += int(s)
-		j += int(t)
-	}
-	for ; i < middle; i += w.step(b, i, sets) {
-	}
-	for ; j < len(b); j += w.step(b, j, sets) {
 	}
 }
 
-func (w *windows) step(b []byte, i int, sets bitset) int {
-	if s := w.shift[blockHash(b[i-1], b[i])]; s != 0 {
-		return int(s)
-	}
-	w.hit(b, i, binary.LittleEndian.Uint32(b[i-3:]), sets)
-	return 1
-}
-
-// hit looks for the windows with the given text, which ends at i.
-func (w *windows) hit(b []byte, i int, text uint32, sets bitset) {
-	for at := w.head[windowHash(text)]; at >= 0; at = w.items[at].next {
-		if w.items[at].text != text {
+// hit looks for the windows of which a gram may begin at b[i:].
+func (w *windows) hit(b []byte, i int, gram uint64, sets bitset) {
+	for places := w.places[gram%(1<<gramBits)]; places != 0; places &= places - 1 {
+		from := i - bits.TrailingZeros8(places)
+		if from < 0 || from+w.size > len(b) {
 			continue
 		}
-		for k := range w.items[at].whole {
-			t := &w.items[at].whole[k]
-			from := i - windowLen + 1
-			if from >= len(t.before) && string(b[from-len(t.before):from]) == t.before &&
-				len(b)-i-1 >= len(t.after) && string(b[i+1:i+1+len(t.after)]) == t.after {
-				for k, m := range t.sets {
-					sets[k] |= m
-				}
+		text := w.at(b, from)
+		for at := w.head[windowHash(text)]; at >= 0; at = w.items[at].next {
+			if w.items[at].text == text {
+				w.items[at].found(b, from, from+w.size, sets)
+				break
+			}
+		}
+	}
+}
+
+// found adds the candidates that are possible with the window b[from:end] and what stands
+// around it.
+func (it *window) found(b []byte, from, end int, sets bitset) {
+	for k := range it.whole {
+		t := &it.whole[k]
+		if from >= len(t.before) && string(b[from-len(t.before):from]) == t.before &&
+			len(b)-end >= len(t.after) && string(b[end:end+len(t.after)]) == t.after {
+			for k, m := range t.sets {
+				sets[k] |= m
 			}
 		}
 	}

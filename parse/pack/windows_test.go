@@ -19,11 +19,11 @@ func TestWindows(t *testing.T) {
 		return b
 	}
 	for round := range 2000 {
-		w := newWindows()
+		w := newWindows([]int{windowLen, rawWindowLen}[round%2])
 		n := 1 + rng.IntN(70)
 		var texts [][]byte
 		for i := range n {
-			texts = append(texts, text(windowLen+rng.IntN(4)))
+			texts = append(texts, text(w.size+rng.IntN(4)))
 			if !w.add(string(texts[i]), 2, i) {
 				t.Fatal("no room")
 			}
@@ -40,7 +40,7 @@ func TestWindows(t *testing.T) {
 }
 
 func BenchmarkWindows(b *testing.B) {
-	w := newWindows()
+	w := newWindows(windowLen)
 	for i := range 200 {
 		w.add(fmt.Sprintf("name%d=\"value %d", i*7919%1000, i), 4, i)
 	}

@@ -261,13 +261,13 @@ func skipValue(data []byte, i int) int {
 // that nothing but quotes need be looked for.
 func stringEnd(data []byte, from int) int {
 	for i := from; ; i++ {
-		if i+8 <= len(data) {
+		// Most strings are short.
+		for short := min(i+40, len(data)) - 8; i <= short; i += 8 {
 			w := scan.Load64(data, i) ^ 0x22*ones
 			if m := (w - ones) &^ w & highs; m != 0 {
 				i += bits.TrailingZeros64(m) >> 3
 				goto found
 			}
-			i += 8
 		}
 		if k := bytes.IndexByte(data[i:], '"'); k < 0 {
 			return -1

@@ -116,6 +116,33 @@ func (p *Parser) Params(m *Message) Params {
 	return Params{sd, p.params}
 }
 
+// ParamsOf is Params of a message that by has parsed, which is another parser of the same
+// goroutine: what it noted (see Names) need not be looked for again.
+func (p *Parser) ParamsOf(by *Parser, m *Message) Params {
+	if m.noted == nil || m.noted != by.names || m.count != by.count {
+		return p.Params(m)
+	}
+	p.count++
+	p.params = append(p.params[:0], by.params...)
+	if p.names != nil {
+		p.names.Begin()
+	}
+	sd := m.StructuredData
+	for i := range p.params {
+		q := &p.params[i]
+		q.slot = -1
+		if q.nameEnd == 0 || p.names == nil {
+			continue
+		}
+		n, slot := p.names.Guess(sd, int(q.name))
+		if n == 0 {
+			slot = p.names.Find(sd[q.name:q.nameEnd])
+		}
+		q.slot = int32(slot)
+	}
+	return Params{sd, p.params}
+}
+
 // Params are the parameters of the structured data of one message.
 type Params struct {
 	text []byte

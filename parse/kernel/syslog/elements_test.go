@@ -75,7 +75,9 @@ func TestParams(t *testing.T) {
 	tails := []string{`[x a="1" port="2"] m`, `[x port="2" a="q\"b\\c\]" other="3"][y@1 unknown="" a="4"] m`, `[x][y a="1"] m`, `[x  a="[1]" ] m`, `[x a="1"]m`,
 		`[x a-long-name-of-a-parameter="5" a-long-name-of-a-parametes="6"]`, `[info][net]: up`, `[x a="`, `- m`, `[x a=b] m`, `[x aa="1" po="2" ports="3"] m`}
 	rnd := rand.New(rand.NewPCG(1, 2))
-	ready := 0
+	ready, elsewhere := 0, 0
+	var other syslog.Parser
+	other.Names(parse.NewKeyOrder(nil, '='))
 	room := make([]byte, 200) // the same for all, as it is when chunks are used again
 	for range 3000 {
 		raw := append(room[:0], "<1>1 - h app - - "+tails[rnd.IntN(len(tails))]...)
@@ -87,16 +89,21 @@ func TestParams(t *testing.T) {
 		if (err == nil) != (want == nil) || string(m.StructuredData) != string(plain.StructuredData) || string(m.Payload) != string(plain.Payload) {
 			t.Fatalf("%q: %v, %q, %q, want %v, %q, %q", raw, err, m.StructuredData, m.Payload, want, plain.StructuredData, plain.Payload)
 		}
-		switch rnd.IntN(4) {
+		by := &p
+		switch rnd.IntN(5) {
 		case 0:
 			var inner syslog.Message
 			p.Relayed(&m, &inner) // what was noted is another message's now
+		case 2:
+			if by = &other; by.Parse(raw, &m) == nil {
+				elsewhere++
+			}
 		case 1:
 			m = plain // another parser's
 		default:
 			ready++
 		}
-		got := p.Params(&m)
+		got := p.ParamsOf(by, &m)
 		var q syslog.Param
 		n := 0
 		for e := plain.Elements(); e.Next(&q); n++ {
