@@ -135,8 +135,8 @@ const sureOrder = -1 << 31
 type textIndex struct {
 	candidates []candidate // in the order in which they are tried
 	words      int         // of a bitset of them
-	// Those that are sure and know how the payload begins, by its first byte. They are tried
-	// before all others.
+	// Those that are sure and know how the payload begins, as an element or otherwise, by its first
+	// byte. They are tried before all others.
 	sure    [256][]int32
 	header  [4]bitset // the others, by view.headerKind
 	payload *positions
@@ -173,7 +173,7 @@ func (t *textIndex) init(list []candidate) {
 	t.candidates, t.words = list, (len(list)+63)/64
 	for i, c := range list {
 		for b := range 256 {
-			if first(&c) && c.begins[0].has(byte(b)) {
+			if first(&c) && (len(c.begins) == 0 || c.begins[0].has(byte(b))) {
 				t.sure[b] = append(t.sure[b], int32(i))
 			}
 		}
@@ -218,7 +218,9 @@ func (t *textIndex) init(list []candidate) {
 }
 
 // first reports whether a candidate is one of textIndex.sure.
-func first(c *candidate) bool { return c.sig.sure && len(c.begins) > 0 }
+func first(c *candidate) bool {
+	return c.sig.sure && (len(c.begins) > 0 || c.sig.class == classXML)
+}
 
 // key makes the candidate depend on the rarest of the groups of texts of which it needs one
 // each. It is false if none will do.
