@@ -80,8 +80,8 @@ func (b *Batch[T]) Select(rows []int) *Batch[T] {
 // decides whether the same rows are written again, so rows may come twice. Write
 // returns soon after ctx ends. It must not change b nor keep any part of it.
 //
-// The pipeline calls Write from one goroutine at a time and does not close the sink:
-// whoever made it does, after the pipeline's Run has returned.
+// The pipeline calls Write from one goroutine at a time, not always the same, and does not
+// close the sink: whoever made it does, after the pipeline's Run has returned.
 type Sink[T any] interface {
 	Write(ctx context.Context, b *Batch[T]) error
 }

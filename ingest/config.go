@@ -115,11 +115,10 @@ type Config[T any] struct {
 	// not depend on the number of workers.
 	Ordered bool
 
-	// ChunkSize is the room for raw bytes in a chunk. Default: 64 KiB, and 16 KiB where
-	// a sink reads events, since those of a whole batch should stay in cache. 1 KiB to
-	// 16 MiB.
+	// ChunkSize is the room for raw bytes in a chunk. Default: 64 KiB. 1 KiB to 16 MiB.
 	ChunkSize int
-	// ChunkMessages is how many messages a chunk has at most. Default: 4096. 1 to
+	// ChunkMessages is how many messages a chunk has at most. Default: 4096, and 96 where
+	// a sink reads events, since those of a whole batch should stay in cache. 1 to
 	// 1,048,576.
 	ChunkMessages int
 	// Chunks is how many chunks there are, which bounds what is held in memory. The

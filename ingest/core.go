@@ -152,8 +152,14 @@ func (c *core) recycle(ch *Chunk) {
 	if cap(faults) > 64 {
 		faults = nil
 	}
+	*ch = Chunk{home: ch.home[:0], Msgs: msgs[:0], Faults: faults[:0], classes: ch.classes[:0], patient: ch.patient}
+	c.feed.hold(ch)
+}
+
+// putFree makes a chunk known that is free.
+func (c *core) putFree(ch *Chunk) {
 	taken := ch.patient
-	*ch = Chunk{home: ch.home[:0], Msgs: msgs[:0], Faults: faults[:0], classes: ch.classes[:0]}
+	ch.patient = false
 	c.free.put(ch)
 	if taken {
 		c.patient <- struct{}{}

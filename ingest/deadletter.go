@@ -75,6 +75,7 @@ func (b *deadBatch) rows() *batch.Batch[DeadLetter] { return &b.batch }
 func (b *deadBatch) itemOf(row int) int32           { return b.items[row] }
 func (b *deadBatch) answerTo() *ack                 { return b.ack }
 func (b *deadBatch) size() int                      { return b.held }
+func (b *deadBatch) work() time.Duration            { return 0 }
 func (b *deadBatch) release()                       { b.reset(); b.pool.put(b) }
 
 // seal makes the batch ready for the sink.

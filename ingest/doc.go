@@ -23,15 +23,17 @@
 //
 // A source fills pooled chunks (64 KiB by default); messages are slices of them. A worker turns
 // one chunk into one batch, while it is in cache, and hands the batch to the queue of
-// each sink that a Router names. Chunks and batches are fixed free lists: when sinks are
-// slow there are none left, and the sources wait.
+// each sink that a Router names. What a sink is known to write in a small part of the time
+// that the worker worked, the worker writes itself, past the empty queue: to hand it over
+// would cost more. Chunks and batches are fixed free lists: when sinks are slow there are
+// none left, and the sources wait.
 //
 // # Memory
 //
 // These options bound it, however fast the sources are:
 //
 //	batches = classes of Priorities, or 1 × (Workers + 1 + sum of (QueueBatches + 1))
-//	Chunks  = batches + Workers + 2 × sources, by default
+//	Chunks  = batches + Workers + 2 × sources + 8, by default
 //
 //	Chunks × ChunkSize × 4     raw bytes; the 4 once larger messages came
 //	batches × ChunkSize × 16   encoded lines, as many as there are; more of a larger batch

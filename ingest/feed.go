@@ -24,6 +24,11 @@ type feed struct {
 	// since the last look, and how many are to end.
 	workers, least, most int
 	waiting, spare, quit int
+
+	// Chunks that are free, but of which nobody knows yet, see hold.
+	held   []*Chunk
+	wanted int          // sources that wait for one
+	free   func(*Chunk) // makes one known
 }
 
 // lane is the queue of one class.
@@ -109,6 +114,9 @@ func (f *feed) next() (c *Chunk, batch, ok bool) {
 			}
 			if f.closed && f.queued() == 0 {
 				f.ready.Broadcast() // the others have nothing to wait for
+			}
+			if len(f.held) > 0 && !f.busy() {
+				f.letGo()
 			}
 			return c, batch, true
 		}
@@ -251,4 +259,50 @@ func (f *feed) state(dst []int) (depths []int, workers, waiting int) {
 		dst = append(dst, f.lanes[i].n)
 	}
 	return dst, f.workers, f.waiting
+}
+
+// holdChunks is how many free chunks are held back at most.
+const holdChunks = 8
+
+// busy reports whether the workers have enough to do. The caller holds mu.
+func (f *feed) busy() bool { return f.queued() > f.workers }
+
+// hold takes a chunk that has become free. A source that waits for one is woken as soon as
+// the workers could run out of work, or there are a few: to wake its thread for each, which
+// fills it in a moment and sleeps again, costs a large part of the time that the parser
+// takes for a chunk.
+func (f *feed) hold(c *Chunk) {
+	f.mu.Lock()
+	f.held = append(f.held, c)
+	if f.wanted == 0 || len(f.held) >= holdChunks || !f.busy() {
+		f.letGo()
+	}
+	f.mu.Unlock()
+}
+
+// letGo makes all chunks known that are held back. The caller holds mu.
+func (f *feed) letGo() {
+	for i, c := range f.held {
+		f.held[i] = nil
+		f.free(c)
+	}
+	f.held = f.held[:0]
+}
+
+// want says that n more sources wait for a chunk.
+func (f *feed) want(n int) {
+	f.mu.Lock()
+	f.wanted += n
+	if f.wanted == 0 {
+		f.letGo()
+	}
+	f.mu.Unlock()
+}
+
+// release lets go of what is held back although the workers have enough to do: that may be
+// chunks of a class whose sinks are full, while the source that waits has others.
+func (f *feed) release() {
+	f.mu.Lock()
+	f.letGo()
+	f.mu.Unlock()
 }

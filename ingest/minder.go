@@ -38,6 +38,7 @@ func (p *Pipeline[T]) mind(ended <-chan struct{}) {
 		if p.cfg.ParseTimeout > 0 {
 			p.findHung(passed)
 		}
+		p.core.feed.release()
 		if l := p.core.ladder; l != nil {
 			l.look(now, p.core.pressure())
 		}

@@ -96,13 +96,14 @@ func (w *worker[T]) report(c *Chunk, begun time.Time) {
 	core := w.p.core
 	now := time.Now()
 	core.times.wait.add(begun.Sub(c.sent))
-	core.times.work.add(now.Sub(begun))
+	w.slot.worked = now.Sub(begun)
+	core.times.work.add(w.slot.worked)
 	if core.observer == nil {
 		return
 	}
 	r := BatchReport{
 		Source: w.src.name, Messages: len(c.Msgs), Rows: w.slot.batch.Len(), Bytes: len(c.Buf),
-		Waited: begun.Sub(c.sent), Worked: now.Sub(begun),
+		Waited: begun.Sub(c.sent), Worked: w.slot.worked,
 	}
 	if core.ladder != nil {
 		r.Class = core.ladder.classes[c.class].Name

@@ -18,7 +18,8 @@ type cargo[E any] interface {
 	itemOf(row int) int32
 	answerTo() *ack
 	size() int
-	release() // the sink no longer reads it
+	work() time.Duration // what a worker took to make it, 0 if that is not known
+	release()            // the sink no longer reads it
 }
 
 // output is one sink with its queue and its goroutine.
@@ -32,6 +33,7 @@ type output[E any] struct {
 	// where there is nobody to take those. nil for the sink of dead letters itself.
 	lost func(o *output[E], c lostCargo[E], failed []batch.Failure) bool
 
+	pace pace           // whether workers write themselves
 	late sync.WaitGroup // batches of an Async sink without answer
 	turn sync.Mutex     // held while the sink writes
 	took histogram
@@ -55,14 +57,22 @@ type lostCargo[E any] struct {
 }
 
 // offer hands c to the queue, or settles it where the policy or the end of the
-// pipeline says that it will not be written. The caller has counted c's answer and
-// its reference.
+// pipeline says that it will not be written, or writes it at once, see pace. The caller has
+// counted c's answer and its reference.
 func (o *output[E]) offer(c cargo[E], class uint8) {
 	n := int64(c.rows().Len())
 	o.mu.Lock()
 	o.counts.Offered += n
 	o.counts.InFlight += n
 	o.mu.Unlock()
+	if size := c.size(); o.direct() && o.queue.bypass(int(class), size) {
+		o.deliver(c)
+		if o.queue.giveWay(int(class), size) {
+			o.core.feed.wake()
+		}
+		c.release()
+		return
+	}
 	if o.queue.push(c, int(class), c.size(), !o.drop.Load()) {
 		return
 	}
@@ -91,6 +101,10 @@ const standstill = time.Second
 
 var errQueueFull = errcat.New(errcat.RateLimited, errcat.StageBatch, "the queue of a sink is full")
 
+// direct reports whether workers write themselves what they can. Never to a sink that must
+// hold nobody up, however quick it was so far.
+func (o *output[E]) direct() bool { return o.pace.quick() && o.required && !o.drop.Load() }
+
 func (o *output[E]) answer(a *ack) {
 	if o.required {
 		a.answer()
@@ -114,7 +128,12 @@ func (o *output[E]) run() {
 		if !ok {
 			break
 		}
-		o.deliver(c, class)
+		size := c.size()
+		o.deliver(c)
+		if o.queue.release(class, size) {
+			o.core.feed.wake()
+		}
+		c.release()
 	}
 	if w := o.current(); !o.core.isAborted() {
 		o.flush(w)
@@ -133,8 +152,7 @@ func (o *output[E]) flush(w *writer[E]) {
 	}
 }
 
-func (o *output[E]) deliver(c cargo[E], class int) {
-	bytes := c.size()
+func (o *output[E]) deliver(c cargo[E]) {
 	b := c.rows()
 	if o.core.isAborted() {
 		o.mu.Lock()
@@ -151,14 +169,10 @@ func (o *output[E]) deliver(c cargo[E], class int) {
 		} else {
 			n, size := b.Len(), len(b.Lines)
 			err := o.write(w, b)
-			o.answered(n, size, begun, err)
+			o.pace.note(c.work(), o.answered(n, size, begun, err))
 			o.settle(w, lostCargo[E]{b, nil, c.answerTo()}, c, n, size, err)
 		}
 	}
-	if o.queue.release(class, bytes) {
-		o.core.feed.wake()
-	}
-	c.release()
 }
 
 // begins counts a batch and notes since when it is being written.
@@ -219,15 +233,16 @@ func (o *output[E]) start(w *writer[E], c cargo[E], begun time.Time) {
 }
 
 // answered notes how long the sink took for a batch.
-func (o *output[E]) answered(rows, bytes int, begun time.Time, err error) {
+func (o *output[E]) answered(rows, bytes int, begun time.Time, err error) time.Duration {
 	took := time.Since(begun)
 	o.took.add(took)
 	if o.core.observer == nil {
-		return
+		return took
 	}
 	queued, _ := o.queue.size()
 	r := WriteReport{Sink: o.name, Rows: rows, Bytes: bytes, Took: took, Err: err, Queued: queued}
 	o.core.observe(func(ob Observer) { ob.Write(&r) })
+	return took
 }
 
 // keep copies the messages and lines of a batch, without its events.

@@ -86,6 +86,7 @@ func New[T any](cfg Config[T]) (*Pipeline[T], error) {
 	p.orders = make([]sequencer[*slot[T]], len(c.sources)*len(weights))
 	p.slotN = cfg.slotCount()
 	c.feed = newFeed(weights, p.slotN)
+	c.feed.free = c.putFree
 	c.feed.least, c.feed.most, c.feed.spawn = cfg.MinWorkers, cfg.Workers, p.startWorker
 	if cfg.Priorities != nil {
 		c.feed.gate = p.sinksFull
@@ -447,7 +448,19 @@ func (p *Pipeline[T]) deliver(s *slot[T]) {
 		}
 		a.add(required)
 		s.refs.Add(int32(readers))
+		// Those that have a goroutine at it first: others are written to here.
+		var direct Routes
 		for i, o := range s.set.outputs {
+			if o.direct() {
+				direct |= 1 << i
+			} else if c := s.cargoFor(i); c != nil {
+				o.offer(c, s.class)
+			}
+		}
+		for i, o := range s.set.outputs {
+			if direct>>i&1 == 0 {
+				continue
+			}
 			if c := s.cargoFor(i); c != nil {
 				o.offer(c, s.class)
 			}

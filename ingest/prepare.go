@@ -25,7 +25,6 @@ func (c *Config[T]) prepare() error {
 		}
 	}
 	number("Workers", &c.Workers, min(runtime.GOMAXPROCS(0), 1024), 1, 1024)
-	number("ChunkMessages", &c.ChunkMessages, parse.DefaultKeptEvents, 1, 1<<20)
 	number("MaxMessage", &c.MaxMessage, 1<<20, 1, maxLimit)
 	number("KeepOversize", &c.KeepOversize, min(4<<10, max(c.MaxMessage, 1)), 1, max(c.MaxMessage, 1))
 	number("MaxEvents", &c.MaxEvents, 100_000, 1, maxLimit)
@@ -76,13 +75,14 @@ func (c *Config[T]) prepare() error {
 		}
 	}
 	errs = append(errs, c.Quarantine.prepare(), c.Watch.prepare(), c.prepareParts())
-	chunk := 64 << 10
+	messages := parse.DefaultKeptEvents
 	for i := range c.Outputs {
 		if c.Outputs[i].Sink != nil && batch.ReadsEvents(c.Outputs[i].Sink) {
-			chunk = 16 << 10
+			messages = eventMessages
 		}
 	}
-	number("ChunkSize", &c.ChunkSize, chunk, 1<<10, 16<<20)
+	number("ChunkMessages", &c.ChunkMessages, messages, 1, 1<<20)
+	number("ChunkSize", &c.ChunkSize, 64<<10, 1<<10, 16<<20)
 	if least := c.leastChunks(); c.Chunks == 0 {
 		c.Chunks = least
 	} else if c.Chunks < 2 || c.Chunks > 1<<20 {
@@ -97,6 +97,10 @@ func (c *Config[T]) prepare() error {
 	return errors.Join(errs...)
 }
 
+// eventMessages is the default of ChunkMessages where a sink reads events: they take some
+// KiB each, and those of a whole batch should stay in cache.
+const eventMessages = 96
+
 // slotCount is how many batches there are, with Priorities of each class: one for each
 // worker, and for each sink a queue full and the one it writes.
 func (c *Config[T]) slotCount() int {
@@ -107,14 +111,14 @@ func (c *Config[T]) slotCount() int {
 	return n
 }
 
-// leastChunks is one chunk for each batch, one waiting for each worker, and two for
-// each source.
+// leastChunks is one chunk for each batch, one waiting for each worker, two for each
+// source, and those that may be held back.
 func (c *Config[T]) leastChunks() int {
 	classes := 1
 	if c.Priorities != nil {
 		classes = len(c.Priorities.Classes)
 	}
-	return classes*c.slotCount() + c.Workers + 2*len(c.Sources)
+	return classes*c.slotCount() + c.Workers + 2*len(c.Sources) + holdChunks
 }
 
 // packOf is the default of Config.PackOf for T, or nil.

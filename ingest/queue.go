@@ -13,13 +13,16 @@ import (
 // no more batches while the lane is full, see feed.gate.
 type queue[E any] struct {
 	mu       sync.Mutex
-	changed  sync.Cond
+	ready    sync.Cond // something to take, or the end
+	freed    sync.Cond // room for a push
 	lanes    []queueLane[E]
 	entries  int // of each lane
 	maxBytes int64
 	clock    float64
 	patience time.Duration // how long it may stand still while a push waits; 0: for ever
 	moved    time.Time     // when it was last taken from, or given back to, with a patience
+	busy     bool          // what was taken last is still being written
+	direct   bool          // somebody writes past the queue, see bypass
 	closed   bool          // no more pushes
 	aborted  bool          // pushes fail
 }
@@ -42,7 +45,7 @@ func newQueue[E any](weights []float64, entries int, bytes int64, patience time.
 	for i, w := range weights {
 		q.lanes[i].weight = w
 	}
-	q.changed.L = &q.mu
+	q.ready.L, q.freed.L = &q.mu, &q.mu
 	return q
 }
 
@@ -71,16 +74,16 @@ func (q *queue[E]) push(e E, class, bytes int, wait bool) bool {
 			wake := time.AfterFunc(rest, func() {
 				q.mu.Lock()
 				defer q.mu.Unlock()
-				q.changed.Broadcast()
+				q.freed.Broadcast()
 			})
-			q.changed.Wait()
+			q.freed.Wait()
 			wake.Stop()
 			continue
 		}
 		if len(q.lanes) > 1 {
 			break
 		}
-		q.changed.Wait()
+		q.freed.Wait()
 	}
 	if l.n == len(l.ring) {
 		larger := make([]queued[E], max(4, 2*len(l.ring)))
@@ -95,8 +98,53 @@ func (q *queue[E]) push(e E, class, bytes int, wait bool) bool {
 	l.ring[(l.head+l.n)%len(l.ring)] = queued[E]{e, bytes}
 	l.n++
 	l.bytes += int64(bytes)
-	q.changed.Broadcast()
+	if !q.direct {
+		q.ready.Signal()
+	}
 	return true
+}
+
+// bypass takes the turn of whoever pops, where nothing is queued and nothing is being
+// written: the caller writes its entry itself and then calls giveWay.
+func (q *queue[E]) bypass(class, bytes int) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.busy || q.direct || q.closed || q.aborted {
+		return false
+	}
+	for i := range q.lanes {
+		if q.lanes[i].n > 0 {
+			return false
+		}
+	}
+	l := &q.lanes[class]
+	l.pass = max(l.pass, q.clock)
+	q.serve(l, bytes)
+	l.bytes += int64(bytes)
+	q.direct = true
+	return true
+}
+
+// giveWay ends what bypass began. It reports what release does.
+func (q *queue[E]) giveWay(class, bytes int) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.direct = false
+	if q.closed {
+		q.ready.Signal()
+	}
+	for i := range q.lanes {
+		if q.lanes[i].n > 0 {
+			q.ready.Signal()
+		}
+	}
+	return q.free(class, bytes)
+}
+
+// serve notes that a lane is served. The caller holds mu.
+func (q *queue[E]) serve(l *queueLane[E], bytes int) {
+	q.clock = l.pass
+	l.pass += float64(bytes+1) / l.weight
 }
 
 // pop takes the first entry of the lane whose turn it is; it blocks while there is
@@ -105,24 +153,26 @@ func (q *queue[E]) pop() (e E, class int, ok bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	var l *queueLane[E]
+	q.busy = false
 	for {
 		for i := range q.lanes {
 			if o := &q.lanes[i]; o.n > 0 && (l == nil || o.pass < l.pass) {
 				l, class = o, i
 			}
 		}
-		if l != nil {
+		if l != nil && !q.direct {
 			break
 		}
-		if q.closed {
+		if q.closed && l == nil && !q.direct {
 			return e, 0, false
 		}
-		q.changed.Wait()
+		l = nil
+		q.ready.Wait()
 	}
 	first := &l.ring[l.head]
 	e = first.e
-	q.clock = l.pass
-	l.pass += float64(first.bytes+1) / l.weight
+	q.serve(l, first.bytes)
+	q.busy = true
 	*first = queued[E]{}
 	l.head = (l.head + 1) % len(l.ring)
 	l.n--
@@ -135,6 +185,11 @@ func (q *queue[E]) pop() (e E, class int, ok bool) {
 func (q *queue[E]) release(class, bytes int) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	return q.free(class, bytes)
+}
+
+// free is release with mu held.
+func (q *queue[E]) free(class, bytes int) bool {
 	l := &q.lanes[class]
 	was := l.bytes >= q.maxBytes
 	l.bytes -= int64(bytes)
@@ -147,7 +202,7 @@ func (q *queue[E]) moves() {
 	if q.patience > 0 {
 		q.moved = time.Now()
 	}
-	q.changed.Broadcast()
+	q.freed.Broadcast()
 }
 
 // full reports whether a lane has all the bytes that it may have.
@@ -161,7 +216,7 @@ func (q *queue[E]) full(class int) bool {
 func (q *queue[E]) resize(entries int, bytes int64) {
 	q.mu.Lock()
 	q.entries, q.maxBytes = entries, bytes
-	q.changed.Broadcast()
+	q.freed.Broadcast()
 	q.mu.Unlock()
 }
 
@@ -176,7 +231,8 @@ func (q *queue[E]) room() int {
 func (q *queue[E]) close() {
 	q.mu.Lock()
 	q.closed = true
-	q.changed.Broadcast()
+	q.ready.Broadcast()
+	q.freed.Broadcast()
 	q.mu.Unlock()
 }
 
@@ -184,7 +240,7 @@ func (q *queue[E]) close() {
 func (q *queue[E]) abort() {
 	q.mu.Lock()
 	q.aborted = true
-	q.changed.Broadcast()
+	q.freed.Broadcast()
 	q.mu.Unlock()
 }
 

@@ -1,6 +1,8 @@
 package ingest
 
 import (
+	"time"
+
 	"github.com/penstock-dev/penstock/batch"
 	"github.com/penstock-dev/penstock/parse"
 )
@@ -53,6 +55,7 @@ func (s *share[T]) rows() *batch.Batch[T] { return &s.batch }
 func (s *share[T]) itemOf(row int) int32  { return s.items[row] }
 func (s *share[T]) answerTo() *ack        { return s.slot.ack }
 func (s *share[T]) size() int             { return s.held }
+func (s *share[T]) work() time.Duration   { return s.slot.worked }
 func (s *share[T]) release()              { s.slot.release() }
 
 // fill takes the rows of the slot that go to output i. Events and messages are shared

@@ -187,6 +187,10 @@ func (e *Emit) Chunk() (*Chunk, error) { return e.ChunkContext(e.ctx) }
 // source that has to tell its peer in time that there is no room.
 func (e *Emit) ChunkContext(ctx context.Context) (*Chunk, error) {
 	patient, ok := e.src.patient, true
+	if len(e.core.free.tokens) == 0 || patient && len(e.core.patient) == 0 {
+		e.core.feed.want(1)
+		defer e.core.feed.want(-1)
+	}
 	if patient {
 		select {
 		case <-e.core.patient:

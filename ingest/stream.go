@@ -88,6 +88,8 @@ type copier struct {
 	from     int64  // what the chunk at hand stands for begins here
 	carry    []byte // begin of the chunk to come, of it is scanned:
 	carried  int
+	fill     int // how far the chunk at hand is to be filled
+	usual    int // bytes of a message, on the average of the recent ones
 	now      time.Time
 	grows    bool // the end of the reader is not that of the stream
 }
@@ -101,11 +103,11 @@ func (c *copier) copy(ctx context.Context, r io.Reader) error {
 			return err
 		}
 		b := c.chunk.Buf
-		n, err := r.Read(b[len(b):cap(b)])
-		if n < 0 || n > cap(b)-len(b) {
+		n, err := r.Read(b[len(b):c.fill])
+		if n < 0 || n > c.fill-len(b) {
 			return errors.New("ingest: the reader says that it read more than it was asked to")
 		}
-		short := n < cap(b)-len(b)
+		short := n < c.fill-len(b)
 		if n > 0 {
 			empty = 0
 			c.chunk.Buf = b[:len(b)+n]
@@ -146,17 +148,32 @@ func (c *copier) pending() bool {
 
 // room sees to a chunk with room for a Read.
 func (c *copier) room() error {
-	if c.chunk != nil && len(c.chunk.Buf) == cap(c.chunk.Buf) {
-		if !c.pending() {
+	if c.chunk != nil && len(c.chunk.Buf) >= c.fill {
+		switch {
+		case c.pending():
+			if err := c.send(); err != nil {
+				return err
+			}
+		case c.fill < cap(c.chunk.Buf):
+			c.fill = cap(c.chunk.Buf)
+		default:
 			c.grow()
-			return nil
-		}
-		if err := c.send(); err != nil {
-			return err
 		}
 	}
 	return c.next()
 }
+
+// enough is to how many bytes a chunk is filled: about as many as its messages will take,
+// since what is more would have to be carried from chunk to chunk.
+func (c *copier) enough(ch *Chunk) int {
+	if n := c.usual * c.limits.ChunkMsgs; n > len(ch.Buf) && n < cap(ch.Buf) {
+		return max(n, min(leastFill, cap(ch.Buf)))
+	}
+	return cap(ch.Buf)
+}
+
+// leastFill keeps reads from getting small.
+const leastFill = 8 << 10
 
 // next sees to a chunk, which begins with what the last one carried over.
 func (c *copier) next() error {
@@ -171,7 +188,7 @@ func (c *copier) next() error {
 		ch.Buf = make([]byte, 0, max(need, 2*cap(ch.Buf)))
 	}
 	ch.Buf = append(ch.Buf, c.carry...)
-	c.chunk, c.start, c.scanned = ch, 0, c.carried
+	c.chunk, c.start, c.scanned, c.fill = ch, 0, c.carried, c.enough(ch)
 	c.carry, c.carried = c.carry[:0], 0
 	if cap(c.carry) > keptGrowth*c.limits.ChunkSize {
 		c.carry = nil
@@ -186,7 +203,7 @@ func (c *copier) grow() {
 	size := max(min(2*cap(b), limit), cap(b)+1)
 	larger := make([]byte, len(b), size)
 	copy(larger, b)
-	c.chunk.Buf = larger
+	c.chunk.Buf, c.fill = larger, size
 }
 
 // headRoom is what a frame may have besides its message before it counts as too long:
@@ -339,6 +356,12 @@ func (c *copier) send() error {
 	ch := c.chunk
 	if ch == nil {
 		return nil
+	}
+	if n := len(ch.Msgs); n > 0 {
+		c.usual += (c.start/n - c.usual) / 4
+		if c.usual == 0 {
+			c.usual = c.start / n
+		}
 	}
 	c.carry = append(c.carry[:0], ch.Buf[c.start:]...)
 	c.carried = c.scanned - c.start

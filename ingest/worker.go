@@ -25,6 +25,7 @@ type slot[T any] struct {
 	ack    *ack
 	refs   atomic.Int32 // who still reads batch and chunk; the last one recycles
 	held   int
+	worked time.Duration // parse to encode
 
 	all, some Routes      // outputs that get all rows, and that get any
 	routes    []Routes    // of each row, where there is a Router
@@ -35,6 +36,7 @@ func (s *slot[T]) rows() *batch.Batch[T] { return &s.batch }
 func (s *slot[T]) itemOf(row int) int32  { return s.items[row] }
 func (s *slot[T]) answerTo() *ack        { return s.ack }
 func (s *slot[T]) size() int             { return s.held }
+func (s *slot[T]) work() time.Duration   { return s.worked }
 
 // keptLineFactor is how many chunk sizes of line buffer a released slot keeps.
 const keptLineFactor = 16

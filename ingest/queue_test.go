@@ -1,0 +1,102 @@
+package ingest
+
+import (
+	"sync"
+	"testing"
+)
+
+// TestBypass writes past a queue only while nothing is in it or being written, and what is
+// pushed meanwhile waits for its turn.
+func TestBypass(t *testing.T) {
+	q := newQueue[int]([]float64{1, 1}, 2, 100, 0)
+	if !q.push(1, 0, 10, false) || q.bypass(1, 10) {
+		t.Fatal("something is queued: its turn is first")
+	}
+	if e, _, ok := q.pop(); e != 1 || !ok || q.bypass(1, 10) {
+		t.Fatal("something is being written")
+	}
+	q.release(0, 10)
+	var took []int
+	var wg sync.WaitGroup
+	wg.Add(1)
+	popping := make(chan struct{})
+	go func() { // ends when the queue is closed
+		defer wg.Done()
+		close(popping)
+		for {
+			e, class, ok := q.pop()
+			if !ok {
+				return
+			}
+			took = append(took, e)
+			q.release(class, 10)
+		}
+	}()
+	<-popping
+	for !q.bypass(1, 100) { // as soon as pop waits
+	}
+	if q.bypass(0, 10) || !q.full(1) {
+		t.Error("two write at once, or what is written past the queue is not counted")
+	}
+	if !q.push(2, 0, 10, false) || !q.push(3, 0, 10, false) || q.push(4, 0, 10, false) {
+		t.Error("want room for two")
+	}
+	q.close()
+	if q.bypass(0, 10) || len(took) > 0 {
+		t.Error("written past a closed queue, or out of turn")
+	}
+	if !q.giveWay(1, 100) {
+		t.Error("the lane is not full any more")
+	}
+	wg.Wait()
+	if n, bytes := q.size(); n != 0 || bytes != 0 || len(took) != 2 || took[0] != 2 || took[1] != 3 {
+		t.Errorf("%v; %d entries and %d bytes are left", took, n, bytes)
+	}
+}
+
+// TestHold keeps free chunks back from a source that waits as long as the workers have
+// enough to do, but not too many, and none when nobody waits.
+func TestHold(t *testing.T) {
+	free := 0
+	f := newFeed([]float64{1}, 100)
+	f.free = func(*Chunk) { free++ }
+	f.workers, f.most = 1, 1
+	src := &sourceState{}
+	queue := func(n int) {
+		for range n {
+			f.push(&Chunk{src: src})
+		}
+	}
+	expect := func(want int, when string) {
+		t.Helper()
+		if free != want {
+			t.Errorf("%s: %d are free, want %d", when, free, want)
+		}
+	}
+	queue(3)
+	f.hold(&Chunk{})
+	expect(1, "nobody waits")
+	f.want(1)
+	f.hold(&Chunk{})
+	f.hold(&Chunk{})
+	expect(1, "three chunks wait for one worker")
+	f.next()
+	expect(1, "two are left")
+	f.next()
+	expect(3, "one is left")
+	f.hold(&Chunk{})
+	expect(4, "the worker could run out of work")
+	queue(20)
+	for range holdChunks - 1 {
+		f.hold(&Chunk{})
+	}
+	expect(4, "few are held back")
+	f.hold(&Chunk{})
+	expect(4+holdChunks, "enough to wake the source")
+	f.hold(&Chunk{})
+	f.release()
+	expect(5+holdChunks, "the minder looks around")
+	f.hold(&Chunk{})
+	f.want(-1)
+	expect(6+holdChunks, "the source does not wait any more")
+}
