@@ -137,6 +137,53 @@ func FuzzRead(f *testing.F) {
 	})
 }
 
+// FuzzScan compares skip, label and token with what they mean, byte by byte.
+func FuzzScan(f *testing.F) {
+	for _, s := range []string{"  \t a", "#011#012x", "\xc2\xa0a: b", "a:b: c", "a b  c", "a#015", "a\xc2", "Key:#011v", "a\tb", "a :", ": a"} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		i, width := 0, 0
+		for i < len(b) && space(b[i:]) > 0 {
+			i += space(b[i:])
+			width++
+		}
+		if rest, n := skip(b); string(rest) != string(b[i:]) || n != width {
+			t.Errorf("skip: %q, %d", rest, n)
+		}
+		end := len(b)
+		for i := 0; i < len(b); i++ {
+			if space(b[i:]) > 0 && (b[i] != ' ' || i+1 < len(b) && space(b[i+1:]) > 0) {
+				end = i
+				break
+			}
+		}
+		if tok, rest := token(b); string(tok) != string(b[:end]) || string(rest) != string(b[end:]) {
+			t.Errorf("token: %q, %q", tok, rest)
+		}
+		var wantName, wantRest []byte
+		want := false
+	bytes:
+		for i := 0; i < len(b) && i <= maxLabel; i++ {
+			switch c := b[i]; {
+			case c == ':':
+				if i == 0 || i+1 < len(b) && space(b[i+1:]) == 0 {
+					continue
+				}
+				if name := trim(b[:i]); len(name) > 0 {
+					wantName, wantRest, want = name, b[i+1:], true
+				}
+				break bytes
+			case c == '\t' || c == '#' && space(b[i:]) > 0 || c == ' ' && i+1 < len(b) && b[i+1] == ' ':
+				break bytes
+			}
+		}
+		if name, rest, ok := label(b); ok != want || string(name) != string(wantName) || string(rest) != string(wantRest) {
+			t.Errorf("label: %q, %q, %v", name, rest, ok)
+		}
+	})
+}
+
 func BenchmarkRead(b *testing.B) {
 	r := newReader(b)
 	var f parse.Frame
