@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/penstock-dev/penstock/internal/yaml"
 	"github.com/penstock-dev/penstock/parse"
@@ -32,12 +33,14 @@ type signature struct {
 	rawHeld   []byteSet       // the same for the message with its header and rawRegex
 	rows      []stretch       // a text that regex matches has each
 	rawRows   []stretch       // the same for the message with its header and rawRegex
+	begins    []byteSet       // what stands at the first places of a text that regex matches
+	rawBegins []byteSet       // the same for the message with its header and rawRegex
 	anyVendor bool
-	sure      bool             // nobody else's messages have all of this
-	header    string           // any, none, bare, rfc3164, rfc5424
-	pairs     int              // least number of key=value pairs
-	regex     []*regexp.Regexp // the last resort
-	rawRegex  []*regexp.Regexp // the same for the message with its header
+	sure      bool          // nobody else's messages have all of this
+	header    string        // any, none, bare, rfc3164, rfc5424
+	pairs     int           // least number of key=value pairs
+	regex     []*expression // the last resort
+	rawRegex  []*expression // the same for the message with its header
 	columns   []columnTest
 	commas    [2]int // least and most of separators, with columns
 	sep       byte
@@ -179,16 +182,15 @@ func (c *compiler) signature(y *yaml.Node) (*signature, error) {
 		}
 		sg.pairs = int(v)
 	}
-	if sg.regex, err = c.regexes(y.Get("regex")); err != nil {
+	list, parsed, err := c.regexes(y.Get("regex"))
+	if err != nil {
 		return nil, err
 	}
-	if sg.rawRegex, err = c.regexes(y.Get("raw_regex")); err != nil {
+	sg.regex, sg.need, sg.held, sg.rows, sg.leads, sg.begins = list, neededBy(parsed), heldBy(parsed), stretchesBy(parsed), leadsOf(parsed), longest(parsed)
+	if list, parsed, err = c.regexes(y.Get("raw_regex")); err != nil {
 		return nil, err
 	}
-	sg.need, sg.rawNeed = neededBy(sg.regex), neededBy(sg.rawRegex)
-	sg.held, sg.rawHeld = heldBy(sg.regex), heldBy(sg.rawRegex)
-	sg.rows, sg.rawRows = stretchesBy(sg.regex), stretchesBy(sg.rawRegex)
-	sg.leads, sg.rawLeads = leadsOf(sg.regex), leadsOf(sg.rawRegex)
+	sg.rawRegex, sg.rawNeed, sg.rawHeld, sg.rawRows, sg.rawLeads, sg.rawBegins = list, neededBy(parsed), heldBy(parsed), stretchesBy(parsed), leadsOf(parsed), longest(parsed)
 	if sg.class == classAny && len(sg.prefixes) > 0 {
 		sg.class = classOf(sg.prefixes)
 	}
@@ -231,20 +233,35 @@ func wrapped(list []*signature, split *json.SplitOptions) []*signature {
 	return out
 }
 
-func (c *compiler) regexes(y *yaml.Node) ([]*regexp.Regexp, error) {
+// expression is a regular expression that is compiled when it is first asked: most never are,
+// and it takes long. It is safe for concurrent use.
+type expression struct {
+	text  string // that syntax.Parse takes
+	once  sync.Once
+	match *regexp.Regexp
+}
+
+func (x *expression) matches(b []byte) bool {
+	x.once.Do(func() { x.match = regexp.MustCompile(x.text) })
+	return x.match.Match(b)
+}
+
+// regexes are the expressions of a signature, with what they are made of.
+func (c *compiler) regexes(y *yaml.Node) ([]*expression, []*syntax.Regexp, error) {
 	list, err := c.strings(y)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	var out []*regexp.Regexp
+	var out []*expression
+	var parsed []*syntax.Regexp
 	for _, t := range list {
-		re, err := regexp.Compile(t)
+		re, err := syntax.Parse(t, syntax.Perl)
 		if err != nil {
-			return nil, c.errorf(y, "%v", err)
+			return nil, nil, c.errorf(y, "%v", err)
 		}
-		out = append(out, re)
+		out, parsed = append(out, &expression{text: t}), append(parsed, re)
 	}
-	return out, nil
+	return out, parsed, nil
 }
 
 func (c *compiler) columnTests(sg *signature, n *yaml.Node) error {
@@ -411,12 +428,12 @@ func (sg *signature) matches(v *view) bool {
 		return false
 	}
 	for i, re := range sg.regex {
-		if !sg.leads[i].allows(v.payload) || !re.Match(beginning(v.payload)) {
+		if !sg.leads[i].allows(v.payload) || !re.matches(beginning(v.payload)) {
 			return false
 		}
 	}
 	for i, re := range sg.rawRegex {
-		if !sg.rawLeads[i].allows(v.raw) || !re.Match(beginning(v.raw)) {
+		if !sg.rawLeads[i].allows(v.raw) || !re.matches(beginning(v.raw)) {
 			return false
 		}
 	}
@@ -430,13 +447,11 @@ const maxBeginning = 64 << 10
 func beginning(b []byte) []byte { return b[:min(len(b), maxBeginning)] }
 
 // neededBy returns texts of which one is in every text that all of the expressions match.
-func neededBy(list []*regexp.Regexp) (out []needle) {
+func neededBy(list []*syntax.Regexp) (out []needle) {
 	var need []string
 	for _, re := range list {
-		if parsed, err := syntax.Parse(re.String(), syntax.Perl); err == nil {
-			if n := needed(parsed); rarer(n, need) {
-				need = n
-			}
+		if n := needed(re); rarer(n, need) {
+			need = n
 		}
 	}
 	if len(need) == 0 || shortest(need) < 2 || shortest(need) < 3 && len(need) > 4 {

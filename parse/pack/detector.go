@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"math/bits"
-	"regexp"
 	"regexp/syntax"
 	"slices"
 	"strings"
@@ -705,7 +704,7 @@ func headerIs(header string, kind int) bool {
 
 // newCandidate reads out of a signature how a text that it recognises begins.
 func newCandidate(sg *signature) candidate {
-	regex, raw := longest(sg.regex), longest(sg.rawRegex)
+	regex, raw := sg.begins, sg.rawBegins
 	few := func(sets []byteSet) bool { return len(sets) > 0 && sets[0].size() <= 64 }
 	c := candidate{sig: sg, begins: regex, raw: raw}
 	c.anchored = len(sg.prefixes) > 0 || len(sg.apps) > 0 || len(sg.columns) > 0 || few(regex) || few(raw)
@@ -728,13 +727,11 @@ func newCandidate(sg *signature) candidate {
 }
 
 // longest is what is known of the beginnings of texts that all of the expressions match.
-func longest(list []*regexp.Regexp) []byteSet {
+func longest(list []*syntax.Regexp) []byteSet {
 	var best []byteSet
 	for _, re := range list {
-		if parsed, err := syntax.Parse(re.String(), syntax.Perl); err == nil {
-			if sets := beginnings(parsed); len(sets) > len(best) {
-				best = sets
-			}
+		if sets := beginnings(re); len(sets) > len(best) {
+			best = sets
 		}
 	}
 	return best

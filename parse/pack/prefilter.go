@@ -37,13 +37,7 @@ func (s *byteSet) addRange(lo, hi byte) {
 }
 
 func (s *byteSet) size() int {
-	n := 0
-	for c := range 256 {
-		if s.has(byte(c)) {
-			n++
-		}
-	}
-	return n
+	return bits.OnesCount64(s[0]) + bits.OnesCount64(s[1]) + bits.OnesCount64(s[2]) + bits.OnesCount64(s[3])
 }
 
 // beginnings returns the bytes that can stand at each of the first places of a text that

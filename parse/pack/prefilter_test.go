@@ -56,7 +56,7 @@ func TestPrefilter(t *testing.T) {
 			t.Fatal(err)
 		}
 		sets, texts := beginnings(parsed), needed(parsed)
-		list := []*regexp.Regexp{re}
+		list := []*syntax.Regexp{parsed}
 		bytesOf, first, rows := heldBy(list), leadsOf(list)[0], stretchesBy(list)
 		if want != "" && !strings.Contains(strings.Join(texts, "\x00"), want) {
 			t.Errorf("%s needs %q, not %q", expr, texts, want)
@@ -133,7 +133,14 @@ func TestPresence(t *testing.T) {
 			t.Fatalf("%d in a row in %q: %t", s.n, b, got)
 		}
 	}
-	digits := stretchesBy([]*regexp.Regexp{regexp.MustCompile(`\b\d{5} (?:auth|mgr): `)})
+	parse := func(expr string) []*syntax.Regexp {
+		re, err := syntax.Parse(expr, syntax.Perl)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return []*syntax.Regexp{re}
+	}
+	digits := stretchesBy(parse(`\b\d{5} (?:auth|mgr): `))
 	if len(digits) != 1 || digits[0].in([]byte("at 10:42:0123 this")) || !digits[0].in([]byte("a 12345")) {
 		t.Errorf("five digits: %v", digits)
 	}
@@ -147,7 +154,7 @@ func TestPresence(t *testing.T) {
 		{`^[A-Za-z_][\w.-]{0,40}=(?:"[^"]*"|[^ "=]*) `, "Something is nothing", true},
 		{`^ *[\[<(]?(?:TRACE|DEBUG|error)[\])>]? ?[:\]|] ?\S`, "error in nothing", true},
 	} {
-		list := []*regexp.Regexp{regexp.MustCompile(c.expr)}
+		list := parse(c.expr)
 		missing := !new(presence).of([]byte(c.text)).meetsAll(heldBy(list))
 		anchored := c.expr[0] == '^'
 		if missing != c.bytes || !missing && anchored && leadsOf(list)[0].allows([]byte(c.text)) {

@@ -2,7 +2,7 @@ package pack
 
 import (
 	"encoding/binary"
-	"regexp"
+	"math/bits"
 	"regexp/syntax"
 	"slices"
 	"unicode/utf8"
@@ -67,12 +67,10 @@ const maxHeld = 6
 
 // heldBy returns sets of bytes of each of which every text has one that all of the expressions
 // match, the rarest first.
-func heldBy(list []*regexp.Regexp) []byteSet {
+func heldBy(list []*syntax.Regexp) []byteSet {
 	var sets []byteSet
 	for _, re := range list {
-		if parsed, err := syntax.Parse(re.String(), syntax.Perl); err == nil {
-			sets = append(sets, held(parsed)...)
-		}
+		sets = append(sets, held(re)...)
 	}
 	slices.SortStableFunc(sets, func(a, b byteSet) int { return a.commonness() - b.commonness() })
 	sets = slices.Compact(sets)
@@ -132,22 +130,22 @@ func held(re *syntax.Regexp) (sets []byteSet) {
 const common = 1 << 16
 
 // commonness orders sets by how rarely a text has none of their bytes.
-func (s *byteSet) commonness() (n int) {
-	for c := range 256 {
-		if !s.has(byte(c)) {
-			continue
-		}
-		switch {
-		case c == ' ', c >= 'a' && c <= 'z', c >= utf8.RuneSelf:
-			n += common / 16
-		case c >= '0' && c <= '9', c >= 'A' && c <= 'Z':
-			n += 16
-		default:
-			n++
-		}
-	}
-	return n
+func (s *byteSet) commonness() int {
+	n := s.size()
+	often := bits.OnesCount64(s[0]&oftenBytes[0]) + bits.OnesCount64(s[1]&oftenBytes[1]) + bits.OnesCount64(s[2]) + bits.OnesCount64(s[3])
+	some := bits.OnesCount64(s[0]&someBytes[0]) + bits.OnesCount64(s[1]&someBytes[1])
+	return n + often*(common/16-1) + some*(16-1)
 }
+
+// oftenBytes and someBytes are the bytes below utf8.RuneSelf that texts are made of: lower-case
+// letters and spaces, and digits and upper-case letters.
+var oftenBytes, someBytes = func() (often, some byteSet) {
+	often.add(' ')
+	often.addRange('a', 'z')
+	some.addRange('0', '9')
+	some.addRange('A', 'Z')
+	return often, some
+}()
 
 // lead is how every text begins that an expression matches: with any number of bytes of run,
 // and then one of next, which has none of run. Where nothing is known, next is empty.
@@ -167,13 +165,9 @@ func (l *lead) allows(b []byte) bool {
 }
 
 // leadsOf are the leads of expressions.
-func leadsOf(list []*regexp.Regexp) (out []lead) {
+func leadsOf(list []*syntax.Regexp) (out []lead) {
 	for _, re := range list {
-		var l lead
-		if parsed, err := syntax.Parse(re.String(), syntax.Perl); err == nil {
-			l = leadOf(parsed)
-		}
-		out = append(out, l)
+		out = append(out, leadOf(re))
 	}
 	return out
 }
@@ -224,11 +218,9 @@ func (s *stretch) in(b []byte) bool {
 }
 
 // stretchesBy returns what every text has that all of the expressions match.
-func stretchesBy(list []*regexp.Regexp) (out []stretch) {
+func stretchesBy(list []*syntax.Regexp) (out []stretch) {
 	for _, re := range list {
-		if parsed, err := syntax.Parse(re.String(), syntax.Perl); err == nil {
-			out = append(out, stretches(parsed)...)
-		}
+		out = append(out, stretches(re)...)
 	}
 	return out
 }
