@@ -102,7 +102,9 @@ func runTap(ctx context.Context, args []string, std stdio) error {
 		for err == nil {
 			var line []byte
 			line, err = in.ReadBytes('\n')
-			std.out.Write(batch.AppendVisible(nil, line))
+			if _, failed := std.out.Write(batch.AppendVisible(nil, line)); failed != nil {
+				err = failed
+			}
 		}
 		if err == io.EOF {
 			err = nil

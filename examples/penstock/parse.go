@@ -303,5 +303,5 @@ func summary(w io.Writer, s ingest.Stats) {
 	}
 	secs := max(s.Elapsed.Seconds(), 1e-9)
 	fmt.Fprintf(&b, ", %d bytes in %.3f s, %.1f MB/s\n", s.Bytes, s.Elapsed.Seconds(), float64(s.Bytes)/1e6/secs)
-	w.Write(b.Bytes())
+	fmt.Fprint(w, b.String())
 }

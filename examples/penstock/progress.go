@@ -31,12 +31,12 @@ func (l *progressLine) Write(b []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.shown {
-		io.WriteString(l.w, clearLine)
+		fmt.Fprint(l.w, clearLine)
 		l.shown = false
 	}
 	n, err := l.w.Write(b)
 	if l.last != "" && strings.HasSuffix(string(b), "\n") {
-		io.WriteString(l.w, l.last)
+		fmt.Fprint(l.w, l.last)
 		l.shown = true
 	}
 	return n, err
@@ -47,9 +47,9 @@ func (l *progressLine) show(text string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.shown {
-		io.WriteString(l.w, clearLine)
+		fmt.Fprint(l.w, clearLine)
 	}
-	io.WriteString(l.w, text)
+	fmt.Fprint(l.w, text)
 	l.last, l.shown = text, text != ""
 }
 

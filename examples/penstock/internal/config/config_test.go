@@ -31,7 +31,7 @@ type options struct {
 	Token      api.Secret
 	Rate       syslog.RateLimiter
 	OnDamage   func()
-	unexported int
+	unexported int //nolint:unused // a field that no configuration may set
 }
 
 func TestFill(t *testing.T) {
