@@ -13,6 +13,8 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
+	"strings"
 	"syscall"
 
 	"github.com/penstock-dev/penstock/batch"
@@ -89,13 +91,36 @@ func run(ctx context.Context, args []string, std stdio) int {
 			fmt.Fprintf(std.err, "penstock %s: %v\n", c.name, err)
 			return 1
 		}
-		fmt.Fprintf(std.err, "penstock: %q is no command\n\n", args[0])
 	}
-	fmt.Fprintln(std.err, "usage: penstock COMMAND [arguments]")
-	for _, c := range commands() {
-		fmt.Fprintf(std.err, "\n  penstock %s %s\n        %s\n", c.name, c.args, c.doc)
+	if errors.Is(usage("penstock", "penstock COMMAND [arguments]", commands(), args, std), flag.ErrHelp) {
+		return 0
 	}
 	return 2
+}
+
+// usage lists commands: on standard output for who asks for help, which is flag.ErrHelp, else
+// behind what is wrong with the first argument.
+func usage(program, line string, list []command, args []string, std stdio) error {
+	to, err := std.err, errUsage
+	switch {
+	case len(args) == 0:
+	case slices.Contains([]string{"-h", "-help", "--help", "help"}, args[0]):
+		to, err = std.out, flag.ErrHelp
+	default:
+		fmt.Fprintf(to, "%s: %q is no command", program, args[0])
+		for _, c := range append(commands(), packCommands()...) {
+			if c.name == args[0] || c.name == "pack "+args[0] {
+				fmt.Fprintf(to, "; did you mean penstock %s?", c.name)
+				break
+			}
+		}
+		fmt.Fprint(to, "\n\n")
+	}
+	fmt.Fprintf(to, "usage: %s\n", line)
+	for _, c := range list {
+		fmt.Fprintf(to, "\n  penstock %s\n        %s\n", strings.TrimSpace(c.name+" "+c.args), c.doc)
+	}
+	return err
 }
 
 type flagSet = flag.FlagSet

@@ -43,13 +43,8 @@ func runPack(ctx context.Context, args []string, std stdio) error {
 				return c.run(ctx, args[1:], std)
 			}
 		}
-		fmt.Fprintf(std.err, "penstock pack: %q is no command\n", args[0])
 	}
-	fmt.Fprintln(std.err, "usage: penstock pack COMMAND [arguments]")
-	for _, c := range packCommands() {
-		fmt.Fprintf(std.err, "\n  penstock %s %s\n        %s\n", c.name, c.args, c.doc)
-	}
-	return errUsage
+	return usage("penstock pack", "penstock pack COMMAND [arguments]", packCommands(), args, std)
 }
 
 // arguments parses flags that stand before, between or behind the other arguments.

@@ -75,6 +75,8 @@ func TestPackCommands(t *testing.T) {
 	step("check nothing", 1, "", []string{"holds no pack.yaml"}, "pack", "check", dir+"/none")
 	step("no command", 2, "", []string{"usage: penstock pack COMMAND", "pack check"}, "pack")
 	step("wrong command", 2, "", []string{`"chek" is no command`}, "pack", "chek")
+	step("help", 0, "", []string{"usage: penstock pack COMMAND", "pack check"}, "pack", "-h")
+	step("another's command", 2, "", []string{`"explain" is no command; did you mean penstock explain?`}, "pack", "explain")
 	step("no folder", 2, "", []string{"usage: penstock pack check DIR..."}, "pack", "check")
 
 	step("grok", 0, "", []string{"<a:ip> <b:rest>\n"}, "pack", "grok", "%{IP:a} %{GREEDYDATA:b}")

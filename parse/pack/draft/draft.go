@@ -3,6 +3,7 @@ package draft
 import (
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"sort"
 	"strings"
@@ -80,6 +81,8 @@ func (f *found) write(name string) []byte {
 	case "xml":
 		if f.options == "mode: windows" {
 			entries = []entry{{"event.code", "event_id"}, {"event.provider", "provider_name"}, {"host.name", "computer_name"}}
+		} else {
+			entries, left = mapped(f.samples)
 		}
 	default:
 		entries, left = mapped(f.samples)
@@ -246,6 +249,10 @@ func captures(names []string) (entries []entry, left []string) {
 			}
 		}
 	}
+	if slices.Contains(names, "_time") {
+		entries = append([]entry{{"timestamp", "_time"}}, entries...)
+		names = slices.DeleteFunc(names, func(n string) bool { return n == "_time" })
+	}
 	for _, n := range names {
 		if !slices.ContainsFunc(entries, func(e entry) bool { return e.expr == nativeName(n) }) {
 			left = append(left, n)
@@ -287,6 +294,12 @@ func (f *found) signatures(line func(string, ...any)) {
 		}
 		line("detect:")
 		line("  - columns: {separator: %s, least: %d, most: %d}  # add what only this product writes", quote(string(f.separator)), max(2, len(f.columns)-4), len(f.columns)+4)
+		if re := f.rowExpression(); re != "" {
+			line("    regex: %s", quote(re))
+			if f.headline != "" && printable(f.headline) {
+				line("  - starts: %s", quoteAll([]string{f.headline})) // else the row of names is nobody's
+			}
+		}
 	case "xml":
 		root, _, _ := strings.Cut(strings.Trim(string(f.samples[0].payload), "<?>/ "), " ")
 		root, _, _ = strings.Cut(root, ">")
@@ -317,6 +330,48 @@ func (f *found) signatures(line func(string, ...any)) {
 		}
 		line("# detect: a signature is missing: what do all lines of this product have?")
 	}
+}
+
+// rowExpression matches how all rows begin: with times, addresses and numbers in their
+// columns. It is empty where no row has any of them.
+func (f *found) rowExpression() string {
+	var b strings.Builder
+	b.WriteByte('^')
+	told := 0 // the expression up to the last column that says something
+	sep := regexp.QuoteMeta(string(f.separator))
+	for i, c := range f.columns {
+		var values []string
+		for _, s := range f.samples {
+			if v, ok := s.values[c]; ok {
+				values = append(values, v)
+			}
+		}
+		if i > 0 {
+			b.WriteString(sep)
+		}
+		switch {
+		case len(values) == 0:
+			b.WriteString(`(?:"[^"]*"|[^` + sep + `]*)`)
+			continue
+		case every(values, isDateTime):
+			b.WriteString(`"?\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d[^` + sep + `]*`)
+		case every(values, isIP):
+			b.WriteString(`"?[0-9a-fA-F.:]+"?`)
+		case every(values, isInt):
+			b.WriteString(`"?-?\d+"?`)
+		default:
+			b.WriteString(`(?:"[^"]*"|[^` + sep + `]*)`)
+			continue
+		}
+		told = b.Len()
+	}
+	return b.String()[:told]
+}
+
+// isDateTime reports whether a text begins with a date and a time as ISO 8601 has them.
+func isDateTime(v string) bool {
+	return len(v) >= 19 && v[4] == '-' && v[7] == '-' && (v[10] == 'T' || v[10] == ' ') && v[13] == ':' && v[16] == ':' &&
+		!strings.ContainsFunc(v[:4]+v[5:7]+v[8:10]+v[11:13]+v[14:16]+v[17:19], func(r rune) bool { return r < '0' || r > '9' })
 }
 
 // common are some keys that all samples have, the longest and so most telling first.

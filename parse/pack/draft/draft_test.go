@@ -86,6 +86,15 @@ func TestDraft(t *testing.T) {
 			"sshd: session opened for user amy from 192.0.2.7 port 4022",
 			"something {else} | with <odd> marks...",
 		}, []string{`"name":"bob"`, `"ip":"192.0.2.7"`}},
+		{"text with times", "text", []string{
+			"2026-03-02 09:15:04,120 [gate-1] User amara.diaz entered from 192.0.2.1 through door 12",
+			"2026-03-02 09:15:09,000 [gate-1] User ian.roe was refused from 192.0.2.8 at door 4: badge expired",
+			"2026-03-02 09:16:00,000 [gate-2] Door 12 held open for 35 seconds",
+		}, []string{`"@timestamp":"2026-03-02T09:15:04.120Z"`, `"value":"gate-1"`, `"name":"amara.diaz"`, `09:15:09`, `"name":"ian.roe"`, `09:16:00`, `"gate-2"`}},
+		{"client and server", "kv", []string{"cip=192.0.2.1 cport=51022 sip=192.0.2.9 sport=443 usr=amara.diaz sent=12 rcvd=34"},
+			[]string{`"destination":{"address":"192.0.2.9","bytes":34,"ip":"192.0.2.9","port":443}`, `"source":{"address":"192.0.2.1","bytes":12`, `"name":"amara.diaz"`}},
+		{"xml with attributes", "xml", []string{`<entry id="7"><when>2026-03-02T09:15:04Z</when><user>bob</user><client ip="192.0.2.1" port="51022"/><action>deny</action></entry>`},
+			[]string{`"@timestamp":"2026-03-02T09:15:04.000Z"`, `"action":"deny"`, `"type":["connection","denied"]`, `"ip":"192.0.2.1","port":51022`, `"name":"bob"`}},
 		{"one word", "text", []string{"x"}, nil},
 		{"hostile", "text", []string{"a: &b *c 'd' \"e\" \x00\xff `f` {{{ <<< \\", "\xff\xfe", "<<<<>>>>", "...", "%s%n"}, nil},
 		{"hostile keys", "json", []string{`{"` + "`" + `":1,"a.b":{"c[0]":2},"":3,"and":4,"not in":"x","\u0000":5,"'":6}`}, nil},
@@ -135,5 +144,34 @@ func TestDraft(t *testing.T) {
 	}
 	if _, err := draft.New("Acme Wall", [][]byte{[]byte("a=1 b=2 c=3")}); err == nil {
 		t.Error("a wrong name gives a pack")
+	}
+}
+
+// A draft for rows recognises them and their headline, and not the rows of others.
+func TestRowSignature(t *testing.T) {
+	headline, row := "Time,User,Client IP,Action,Bytes Sent", `2026-03-02T09:15:04Z,"diaz, amara",192.0.2.1,permit,12`
+	src, err := draft.New("acme.wall", [][]byte{[]byte(headline), []byte(row)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := pack.Compile("pack.yaml", src)
+	if err != nil {
+		t.Fatalf("%v in\n%s", err, src)
+	}
+	set, err := pack.NewSet(p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	auto, err := set.Auto(pack.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line, want := range map[string]string{
+		headline: "acme.wall", row: "acme.wall", "2026-03-02T09:15:05Z,bob,2001:db8::1,refuse,0": "acme.wall",
+		"a,b,c,d,e": "", "1,2026-03-02T09:15:04Z,192.0.2.1,permit,12": "", "2026-03-02T09:15:04Z,bob,north,permit,12": "",
+	} {
+		if got := auto.Worker().(*pack.Auto).Choose(&parse.Message{Raw: []byte(line)}); got != want {
+			t.Errorf("%s is %q, want %q, by\n%s", line, got, want, src)
+		}
 	}
 }

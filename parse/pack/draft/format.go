@@ -13,6 +13,7 @@ import (
 	"github.com/penstock-dev/penstock/parse/kernel/kv"
 	"github.com/penstock-dev/penstock/parse/kernel/leef"
 	"github.com/penstock-dev/penstock/parse/kernel/syslog"
+	"github.com/penstock-dev/penstock/parse/kernel/xml"
 )
 
 // sample is one line taken apart.
@@ -93,6 +94,8 @@ func detect(lines [][]byte) *found {
 		f.format, f.options = "xml", "mode: generic"
 		if all(f.samples, func(s *sample) bool { return bytes.Contains(s.payload, []byte("schemas.microsoft.com/win/")) }) {
 			f.options = "mode: windows"
+		} else {
+			f.readXML()
 		}
 	case f.readKV():
 		f.format = "kv"
@@ -150,6 +153,23 @@ func (f *found) readLEEF() {
 		fr.KeepRest = true
 		fr.Reset(0, &text)
 		if rd.Read(attrs, h.Delimiter, &fr) == nil {
+			s.rest(&fr)
+		}
+	}
+}
+
+// readXML reads elements and attributes as the layer does.
+func (f *found) readXML() {
+	rd, err := xml.NewReader(xml.Generic, nil, nil, xml.Options{})
+	if err != nil {
+		return
+	}
+	for _, s := range f.samples {
+		var fr parse.Frame
+		var text arena.Bytes
+		fr.KeepRest = true
+		fr.Reset(0, &text)
+		if rd.Read(s.payload, &fr) == nil {
 			s.rest(&fr)
 		}
 	}

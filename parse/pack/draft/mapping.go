@@ -17,16 +17,16 @@ var synonyms = []struct {
 	field string
 	names string
 }{
-	{"timestamp", "timestamp eventtime at time datetime date ts rt deviceReceiptTime devicetime devTime creationtime createdat eventTimestamp logtime utctime timegenerated occurred occurredat starttime start createddatetime published"},
+	{"timestamp", "timestamp eventtime at time datetime date ts rt deviceReceiptTime devicetime devTime creationtime createdat eventTimestamp logtime utctime timegenerated when occurred occurredat starttime start createddatetime published"},
 	{"source.ip", "src srcip sourceip sourceaddress srcaddr srcaddress saddr sip clientip cip callerip ipaddress sourceipaddress remoteip remoteaddr remoteaddress clientaddress fromip ip userip actorip srchost"},
 	{"source.port", "spt srcport sourceport sport clientport cport remoteport fromport"},
-	{"source.mac", "smac srcmac sourcemac sourcemacaddress clientmac"},
-	{"source.bytes", "out sentbyte bytesout bytessent sentbytes sbytes sourcebytes srcbytes txbytes"},
+	{"source.mac", "cmac smac srcmac sourcemac sourcemacaddress clientmac"},
+	{"source.bytes", "out sentbyte bytesout bytessent sentbytes sent sbytes sourcebytes srcbytes txbytes"},
 	{"source.packets", "sentpkt packetsout packetssent sentpackets spkts"},
 	{"destination.ip", "dst dstip destip destinationip destinationaddress dstaddr dstaddress daddr dip serverip sip2 toip targetip destaddress destaddr"},
 	{"destination.port", "dpt dstport destport destinationport dport serverport targetport toport"},
 	{"destination.mac", "dmac dstmac destinationmac destmac"},
-	{"destination.bytes", "in rcvdbyte bytesin bytesreceived receivedbytes rcvdbytes dbytes destinationbytes dstbytes rxbytes"},
+	{"destination.bytes", "in rcvdbyte bytesin bytesreceived receivedbytes rcvdbytes rcvd received dbytes destinationbytes dstbytes rxbytes"},
 	{"destination.packets", "rcvdpkt packetsin packetsreceived receivedpackets dpkts"},
 	{"network.transport", "proto protocol transport ipprotocol protocolname protoname transportprotocol"},
 	{"network.protocol", "app applicationprotocol service appproto"},
@@ -41,7 +41,7 @@ var synonyms = []struct {
 	{"rule.id", "ruleid policyid"},
 	{"message", "msg message description desc cef.name eventdescription text"},
 	{"log.level", "level loglevel severityname pri sev severitylabel"},
-	{"user.name", "user username suser srcuser usrname account accountname login loginname userid principal actor useridentity"},
+	{"user.name", "user username suser srcuser usrname usr account accountname login loginname userid principal actor useridentity"},
 	{"user.email", "email useremail mail actoremail"},
 	{"user.domain", "domain userdomain sntdom ntdomain"},
 	{"user.target.name", "duser dstuser targetuser targetusername"},
@@ -100,11 +100,12 @@ func mapped(samples []*sample) (entries []entry, left []string) {
 		}
 	}
 	taken := map[string]bool{}
+	server := serverKeys(keys)
 	for _, syn := range synonyms {
 	names:
 		for _, name := range strings.Fields(syn.names) {
 			for _, k := range keys {
-				if taken[k] || !isNamed(k, letters(name)) {
+				if to := server[k]; taken[k] || to != syn.field && (to != "" || !isNamed(k, letters(name))) {
 					continue
 				}
 				if expr, ok := expression(syn.field, k, values[k]); ok {
@@ -123,13 +124,38 @@ func mapped(samples []*sample) (entries []entry, left []string) {
 	return entries, left
 }
 
-// isNamed reports whether a native key is called name: as a whole, or its last element.
+// isNamed reports whether a native key is called name: as a whole, or its last one or two elements.
 func isNamed(key, name string) bool {
 	if letters(key) == name {
 		return true
 	}
-	i := strings.LastIndexByte(key, '.')
-	return i >= 0 && !strings.HasPrefix(key, "cef.") && !strings.HasPrefix(key, "leef.") && letters(key[i+1:]) == name
+	if strings.HasPrefix(key, "cef.") || strings.HasPrefix(key, "leef.") {
+		return false
+	}
+	i := strings.LastIndexAny(key, ".@")
+	if i < 0 {
+		return false
+	}
+	j := strings.LastIndexAny(key[:i], ".@")
+	return letters(key[i+1:]) == name || j >= 0 && letters(key[j+1:]) == name
+}
+
+// serverKeys tells which of the keys that mean the sender elsewhere mean the server, since others
+// name the client.
+func serverKeys(keys []string) map[string]string {
+	of := map[string]string{}
+	for _, k := range keys {
+		of[letters(k)] = k
+	}
+	out := map[string]string{}
+	for _, pair := range [][3]string{{"cip", "sip", "destination.ip"}, {"cport", "sport", "destination.port"}, {"cmac", "smac", "destination.mac"}} {
+		if _, ok := of[pair[0]]; ok {
+			if k, ok := of[pair[1]]; ok {
+				out[k] = pair[2]
+			}
+		}
+	}
+	return out
 }
 
 func every(values []string, test func(string) bool) bool {

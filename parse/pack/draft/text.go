@@ -1,6 +1,7 @@
 package draft
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 	"unicode"
@@ -14,8 +15,9 @@ func patterns(samples []*sample) (list []string, names []string) {
 		tokens [][]string
 	}
 	var groups []*group
-	for _, s := range samples {
-		tokens := strings.FieldsFunc(string(s.payload), func(r rune) bool { return r == ' ' || r == '\t' })
+	stamp, behind := stamps(samples)
+	for i, s := range samples {
+		tokens := strings.FieldsFunc(string(s.payload[behind[i]:]), func(r rune) bool { return r == ' ' || r == '\t' })
 		var home *group
 		for _, g := range groups {
 			if alike(g.tokens[0], tokens) {
@@ -39,9 +41,14 @@ func patterns(samples []*sample) (list []string, names []string) {
 				same = same && shape(other[i]) == shape(tok)
 			}
 			part := ""
-			if same {
+			core := strings.TrimRight(tok, ",;:.")
+			switch end := tok[len(core):]; {
+			case slices.Contains(people, before) && core != "" && !strings.Contains(core, "=") &&
+				endWith(g.tokens, i, end):
+				part = "<" + unique(before, "word", used) + ":word>" + escape(end)
+			case same:
 				part = token(tok, before, used)
-			} else {
+			default:
 				part = "<" + unique(before, "word", used) + ":word>"
 			}
 			parts = append(parts, part)
@@ -51,9 +58,12 @@ func patterns(samples []*sample) (list []string, names []string) {
 				before = cleanName(strings.Trim(tok, ".,:;()[]"))
 			}
 		}
-		p := strings.Join(parts, " ")
+		p := stamp + strings.Join(parts, " ")
 		if !slices.Contains(list, p) {
 			list = append(list, p)
+		}
+		if stamp != "" {
+			used["_time"] = true
 		}
 		for n := range used {
 			if !slices.Contains(names, n) {
@@ -63,6 +73,45 @@ func patterns(samples []*sample) (list []string, names []string) {
 	}
 	slices.Sort(names)
 	return list, names
+}
+
+// people are words behind which somebody is named.
+var people = []string{"user", "username", "account"}
+
+// endWith reports whether the i-th words end with the same signs.
+func endWith(tokens [][]string, i int, end string) bool {
+	return !slices.ContainsFunc(tokens, func(t []string) bool { return t[i][len(strings.TrimRight(t[i], ",;:.")):] != end })
+}
+
+// stamps is the pattern of the times that all payloads begin with, as _time, and where each
+// goes on behind it; "" and zeros where they do not.
+func stamps(samples []*sample) (pattern string, behind []int) {
+	behind = make([]int, len(samples))
+	for _, form := range stampForms {
+		n := 0
+		for i, s := range samples {
+			m := form.find.FindIndex(s.payload)
+			if m == nil || m[1] == len(s.payload) {
+				break
+			}
+			behind[i] = m[1]
+			n++
+		}
+		if n == len(samples) && n > 0 {
+			return form.pattern, behind
+		}
+		clear(behind)
+	}
+	return "", behind
+}
+
+var stampForms = []struct {
+	find    *regexp.Regexp
+	pattern string
+}{
+	{regexp.MustCompile(`^\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?:Z|[+-]\d\d:?\d\d)? `), "<_time:time(iso8601)> "},
+	{regexp.MustCompile(`^\[\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?:Z|[+-]\d\d:?\d\d)?\] `), "[<_time:time(iso8601)>] "},
+	{regexp.MustCompile(`^\d{4}/\d\d/\d\d \d\d:\d\d:\d\d `), "<_time:time(2006/01/02 15:04:05)> "},
 }
 
 // alike reports whether two lines are the same message: as many words, and most of them
@@ -110,7 +159,7 @@ func capture(core, before string, used map[string]bool, always bool) string {
 	switch {
 	case isInt(core) && strings.Trim(core, "0123456789") == "":
 		return "<" + unique(before, "number", used) + ":int>"
-	case always, !printable(core):
+	case always, !printable(core), strings.ContainsAny(core, "0123456789"):
 		return "<" + unique(before, "", used) + ":word>"
 	}
 	return escape(core)
