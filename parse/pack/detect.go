@@ -376,19 +376,19 @@ func (sg *signature) matches(v *view) bool {
 		}
 	}
 	for i := range sg.contains {
-		if !sg.contains[i].in(v.payload) {
+		if !v.payloadPairs.holds(v.payload, &sg.contains[i]) {
 			return false
 		}
 	}
 	for i := range sg.raw {
-		if !sg.raw[i].in(v.raw) {
+		if !v.ofRaw().holds(v.raw, &sg.raw[i]) {
 			return false
 		}
 	}
-	if len(sg.any) > 0 && !anyIn(v.payload, sg.any) {
+	if len(sg.any) > 0 && !v.payloadPairs.anyIn(v.payload, sg.any) {
 		return false
 	}
-	if anyIn(v.payload, sg.not) {
+	if v.payloadPairs.anyIn(v.payload, sg.not) {
 		return false
 	}
 	if len(sg.columns) > 0 || sg.sep != 0 {
@@ -408,7 +408,7 @@ func (sg *signature) matches(v *view) bool {
 	if len(sg.held) > 0 && !v.payloadBytes().meetsAll(sg.held) {
 		return false
 	}
-	if len(sg.rawNeed) > 0 && !anyIn(v.raw, sg.rawNeed) {
+	if len(sg.rawNeed) > 0 && !v.ofRaw().anyIn(v.raw, sg.rawNeed) {
 		return false
 	}
 	if len(sg.rawHeld) > 0 && !v.rawBytes().meetsAll(sg.rawHeld) {
@@ -424,7 +424,7 @@ func (sg *signature) matches(v *view) bool {
 			return false
 		}
 	}
-	if len(sg.need) > 0 && !anyIn(v.payload, sg.need) {
+	if len(sg.need) > 0 && !v.payloadPairs.anyIn(v.payload, sg.need) {
 		return false
 	}
 	for i, re := range sg.regex {

@@ -497,10 +497,12 @@ type needle struct {
 	text []byte
 	at   int  // of the byte, or of the first one of the pair
 	pair bool // the bytes are common
+
+	pairs needlePairs
 }
 
 func newNeedle(text string) needle {
-	n := needle{text: []byte(text)}
+	n := needle{text: []byte(text), pairs: pairsOf(text)}
 	for i, c := range n.text {
 		if rarity[c] > rarity[text[n.at]] {
 			n.at = i

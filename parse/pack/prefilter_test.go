@@ -25,6 +25,10 @@ func TestNeedle(t *testing.T) {
 			if got := n.in(b); got != bytes.Contains(b, w) {
 				t.Fatalf("%q in %q: %t", w, b, got)
 			}
+			var pairs pairSet
+			if pairs.of(b); pairs.holds(b, &n) != n.in(b) {
+				t.Fatalf("%q in %q: its pairs are not there", w, b)
+			}
 		}
 	}
 }

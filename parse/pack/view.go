@@ -25,7 +25,8 @@ type view struct {
 	payload []byte
 	class   class
 
-	payloadHas, rawHas presence // as far as expressions look
+	payloadHas, rawHas     presence // as far as expressions look
+	payloadPairs, rawPairs pairSet
 
 	live, mask bitset // candidates of textIndex
 	narrowed   []narrowing
@@ -48,6 +49,7 @@ func (v *view) reset(raw []byte) {
 	v.raw, v.isObject, v.headerDone, v.headerRead = raw, false, false, false
 	v.app = nil
 	v.payloadHas.done, v.rawHas.done = false, false
+	v.payloadPairs.done, v.rawPairs.done = false, false
 	p := trimSpaceAndBOM(raw)
 	if len(p) > 0 && (p[0] == '{' || p[0] == '[') && looksJSON(p) {
 		v.payload, v.class, v.header = p, classJSON, syslog.Message{}
@@ -166,6 +168,14 @@ func (v *view) rawBytes() *byteSet {
 		v.rawHas.set.add(c)
 	}
 	return &v.rawHas.set
+}
+
+// ofRaw is where the pairs of the message go: most without a header are their own payload.
+func (v *view) ofRaw() *pairSet {
+	if len(v.raw) == len(v.payload) {
+		return &v.payloadPairs
+	}
+	return &v.rawPairs
 }
 
 // marks are the marks that the payload has.
