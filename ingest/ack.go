@@ -186,7 +186,7 @@ func (a *ack) finish(giveUp bool) {
 	case r.ByClass > 0:
 		r.Err = errShedByClass
 	}
-	took := time.Since(a.born)
+	took := c.mono().Sub(a.born)
 	c.times.total.add(took)
 	if c.ladder != nil {
 		c.extent[a.class].add(took)

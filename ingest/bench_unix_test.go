@@ -32,10 +32,11 @@ func cpu() float64 {
 //
 //	go test ./ingest -run '^$' -bench OverheadCPU -cpu 1 -benchtime 60x
 //
-// The parser is far faster than any pack, so that what the pipeline adds shows: on a shared,
-// busy two-core Xeon 580 ns an event bare; lines 13 to 17 % more, events 23 to 31 % more,
-// lines in three mixed classes 26 to 33 % more. BenchmarkRuntime of internal/bench compares
-// with the packs.
+// The parser is far faster than any pack, so that what the pipeline adds shows; each turn
+// starts a pipeline of its own, whose memory is new to it. On a shared, busy two-core Xeon 510
+// to 540 ns an event bare; lines 20 to 29 % more, events 31 to 38 % more, lines in three mixed
+// classes 23 to 33 % more. BenchmarkRuntime of internal/bench compares with the packs, in
+// pipelines that are warm.
 func BenchmarkOverheadCPU(b *testing.B) {
 	in := benchInput()
 	enc := normalize.NewEncoder(normalize.EncoderOptions{})

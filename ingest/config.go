@@ -115,7 +115,8 @@ type Config[T any] struct {
 	// not depend on the number of workers.
 	Ordered bool
 
-	// ChunkSize is the room for raw bytes in a chunk. Default: 64 KiB. 1 KiB to 16 MiB.
+	// ChunkSize is the room for raw bytes in a chunk. Default: 64 KiB, and 128 KiB with
+	// Priorities, where a batch has the messages of one class only. 1 KiB to 16 MiB.
 	ChunkSize int
 	// ChunkMessages is how many messages a chunk has at most. Default: 4096, and 96 where
 	// a sink reads events, since those of a whole batch should stay in cache. 1 to

@@ -20,7 +20,7 @@ type core struct {
 	abort        sync.Once     //
 	aborted      chan struct{} // closed: nothing is delivered any more
 	now          func() time.Time
-	mono         func() time.Time // the monotonic clock of silence and of what the minder does
+	mono         func() time.Time // the monotonic clock of silence, of latencies and of what the minder does
 	log          *logger
 	global       bool     // one order over all sources
 	ladder       *ladder  // nil without Priorities
@@ -187,8 +187,9 @@ func (c *core) send(src *sourceState, ch *Chunk) error {
 	if c.ladder != nil && !ch.extra {
 		c.classify(src, ch)
 	}
+	now := c.mono()
 	if c.senders != nil && !ch.extra {
-		c.senders.sent(src, ch.Msgs)
+		c.senders.sent(src, ch.Msgs, now)
 	}
 	c.mu.Lock()
 	if c.closed || src.ended {
@@ -209,7 +210,7 @@ func (c *core) send(src *sourceState, ch *Chunk) error {
 	}
 	src.ledger.InFlight += int64(len(ch.Msgs))
 	src.chunks++
-	ch.src, ch.state, ch.sent = src, chunkSent, time.Now()
+	ch.src, ch.state, ch.sent = src, chunkSent, now
 	if c.ladder != nil && ch.mixed {
 		c.split(src, ch) // unlocks
 		return nil

@@ -21,7 +21,7 @@
 //	source → chunk → worker: parse, stages, validate, encode → batch → queue → sink
 //	                    ╰→ dead letters → queue → their sink
 //
-// A source fills pooled chunks (64 KiB by default); messages are slices of them. A worker turns
+// A source fills pooled chunks (64 KiB by default, 128 KiB with Priorities); messages are slices of them. A worker turns
 // one chunk into one batch, while it is in cache, and hands the batch to the queue of
 // each sink that a Router names. What a sink is known to write in a small part of the time
 // that the worker worked, the worker writes itself, past the empty queue: to hand it over

@@ -1,6 +1,9 @@
 package ingest
 
-import "sync"
+import (
+	"sync"
+	"sync/atomic"
+)
 
 // feed is the way of the chunks to the workers. It has a lane for each class, and hands
 // out a chunk together with the right to one of the class's batches: a worker that held
@@ -16,9 +19,10 @@ type feed struct {
 	mu      sync.Mutex
 	ready   sync.Cond // a chunk, a batch, or the end
 	lanes   []lane
-	clock   float64 // of the lane that was served last, see lane.pass
-	closed  bool    // no more chunks
-	aborted bool    // batches are not waited for
+	depth   atomic.Int32 // chunks in all lanes
+	clock   float64      // of the lane that was served last, see lane.pass
+	closed  bool         // no more chunks
+	aborted bool         // batches are not waited for
 
 	// The workers: how many there are and may be, how many wait, the least that waited
 	// since the last look, and how many are to end.
@@ -85,6 +89,7 @@ func (f *feed) put(c *Chunk, front bool) {
 		l.ring[(l.head+l.n)%len(l.ring)] = c
 	}
 	l.n++
+	f.depth.Add(1)
 	if f.waiting == 0 && f.workers < f.most {
 		f.workers++
 		f.spawn()
@@ -103,6 +108,7 @@ func (f *feed) next() (c *Chunk, batch, ok bool) {
 			l.ring[l.head] = nil
 			l.head = (l.head + 1) % len(l.ring)
 			l.n--
+			f.depth.Add(-1)
 			f.clock = l.pass
 			weight := l.weight
 			if l.delayed {
@@ -195,11 +201,7 @@ func (f *feed) giveBack(class uint8) {
 }
 
 // behind reports whether the workers have fallen behind.
-func (f *feed) behind() bool {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return f.queued() >= runAhead*f.most
-}
+func (f *feed) behind() bool { return int(f.depth.Load()) >= runAhead*f.most }
 
 // add makes n more batches for each class.
 func (f *feed) add(n int) {

@@ -53,7 +53,8 @@ type Latencies struct {
 	// Work is the time that a worker takes for a chunk.
 	Work Histogram
 	// Parse, Enrich, Validate and Encode are the times of one message in each chunk:
-	// the parser, and all stages, the validator and the encoder for its first event.
+	// the parser, and the stages, the validator and the encoder for its first event, where
+	// there are any.
 	Parse, Enrich, Validate, Encode Histogram
 	// Total is the time of chunks from Emit.Send to the acknowledgement.
 	Total Histogram
@@ -79,22 +80,22 @@ type sampler struct {
 	begun time.Time
 }
 
-func (s *sampler) start() {
+func (s *sampler) start(c *core) {
 	if s.on {
-		s.begun = time.Now()
+		s.begun = c.mono()
 	}
 }
 
-func (s *sampler) stop(h *histogram) {
+func (s *sampler) stop(c *core, h *histogram) {
 	if s.on {
-		h.add(time.Since(s.begun))
+		h.add(c.mono().Sub(s.begun))
 	}
 }
 
 // report enters the times of a batch.
 func (w *worker[T]) report(c *Chunk, begun time.Time) {
 	core := w.p.core
-	now := time.Now()
+	now := core.mono()
 	core.times.wait.add(begun.Sub(c.sent))
 	w.slot.worked = now.Sub(begun)
 	core.times.work.add(w.slot.worked)

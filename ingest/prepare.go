@@ -82,7 +82,11 @@ func (c *Config[T]) prepare() error {
 		}
 	}
 	number("ChunkMessages", &c.ChunkMessages, messages, 1, 1<<20)
-	number("ChunkSize", &c.ChunkSize, 64<<10, 1<<10, 16<<20)
+	size := 64 << 10
+	if c.Priorities != nil {
+		size = 128 << 10
+	}
+	number("ChunkSize", &c.ChunkSize, size, 1<<10, 16<<20)
 	if least := c.leastChunks(); c.Chunks == 0 {
 		c.Chunks = least
 	} else if c.Chunks < 2 || c.Chunks > 1<<20 {

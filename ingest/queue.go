@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -16,7 +17,8 @@ type queue[E any] struct {
 	ready    sync.Cond // something to take, or the end
 	freed    sync.Cond // room for a push
 	lanes    []queueLane[E]
-	entries  int // of each lane
+	depth    atomic.Int32 // entries in all lanes
+	entries  int          // of each lane
 	maxBytes int64
 	clock    float64
 	patience time.Duration // how long it may stand still while a push waits; 0: for ever
@@ -97,6 +99,7 @@ func (q *queue[E]) push(e E, class, bytes int, wait bool) bool {
 	}
 	l.ring[(l.head+l.n)%len(l.ring)] = queued[E]{e, bytes}
 	l.n++
+	q.depth.Add(1)
 	l.bytes += int64(bytes)
 	if !q.direct {
 		q.ready.Signal()
@@ -176,6 +179,7 @@ func (q *queue[E]) pop() (e E, class int, ok bool) {
 	*first = queued[E]{}
 	l.head = (l.head + 1) % len(l.ring)
 	l.n--
+	q.depth.Add(-1)
 	q.moves()
 	return e, class, true
 }

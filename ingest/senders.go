@@ -100,9 +100,10 @@ const (
 // senders are the accounts of a pipeline's senders, nil where none are watched.
 type senders struct {
 	Watch
-	core *core
-	mu   sync.Mutex
-	all  map[senderKey]*sender
+	core   *core
+	mu     sync.Mutex
+	all    map[senderKey]*sender
+	recent *sender // that was asked for last
 }
 
 func newSenders(c *core, w Watch) *senders {
@@ -118,6 +119,9 @@ func (s *senders) of(src *sourceState, o *parse.Origin) *sender {
 	if o != nil {
 		key.name, key.peer = o.Source, o.Peer
 	}
+	if s.recent != nil && s.recent.key == key {
+		return s.recent
+	}
 	a := s.all[key]
 	if a == nil {
 		if len(s.all) >= s.Senders {
@@ -129,15 +133,15 @@ func (s *senders) of(src *sourceState, o *parse.Origin) *sender {
 			s.all[key] = a
 		}
 	}
+	s.recent = a
 	return a
 }
 
-// sent notes the messages of a chunk.
-func (s *senders) sent(src *sourceState, msgs []parse.Message) {
+// sent notes the messages of a chunk that is sent now.
+func (s *senders) sent(src *sourceState, msgs []parse.Message, now time.Time) {
 	if len(msgs) == 0 {
 		return
 	}
-	now := s.core.mono()
 	var back []Notice
 	s.mu.Lock()
 	for i := 0; i < len(msgs); {

@@ -76,7 +76,7 @@ const runAhead = 2
 // behind reports whether a sink has fallen behind.
 func (s *set[T]) behind() bool {
 	for _, o := range s.outputs {
-		if n, _ := o.queue.size(); n >= runAhead {
+		if o.queue.depth.Load() >= runAhead {
 			return true
 		}
 	}

@@ -234,8 +234,8 @@ func (w *worker[T]) chunk(s *slot[T], c *Chunk) bool {
 		w.pass = step == Unparsed && w.raw != nil
 	}
 	w.timed, w.timedOf, w.accused = 0, nil, -1
-	begun := time.Now()
-	w.clock.on = true
+	begun := w.p.core.mono()
+	w.clock.on, w.clock.begun = true, begun
 	w.begin()
 	for !w.messages() {
 		w.renew()
@@ -326,9 +326,8 @@ func (w *worker[T]) message() {
 		case w.slot.chunk.notices != nil:
 			err = w.p.cfg.NoticeEvent(&w.slot.chunk.notices[w.msg], w.events.Add())
 		case w.clock.on:
-			w.clock.start()
-			err = parser.Parse(m, w.events)
-			w.clock.stop(&w.p.core.times.parse)
+			err = parser.Parse(m, w.events) // the clock runs since the chunk was begun
+			w.clock.stop(w.p.core, &w.p.core.times.parse)
 		default:
 			err = parser.Parse(m, w.events)
 		}
@@ -410,7 +409,9 @@ func (w *worker[T]) oneEvent(m *parse.Message, e *T) {
 		w.phase = inStamp
 		p.cfg.Stamp(m, w.event-w.base, e)
 	}
-	w.clock.start()
+	if len(w.stages) > 0 {
+		w.clock.start(p.core)
+	}
 	for i, s := range w.stages {
 		if w.skip != 0 && w.skip>>(firstStage+i)&1 == 1 {
 			continue
@@ -429,18 +430,20 @@ func (w *worker[T]) oneEvent(m *parse.Message, e *T) {
 			return
 		}
 	}
-	w.clock.stop(&p.core.times.enrich)
+	if len(w.stages) > 0 {
+		w.clock.stop(p.core, &p.core.times.enrich)
+	}
 	if p.timed && w.timed < maxTimed {
 		w.compareTime(m, e)
 	}
 	if w.validator != nil {
-		w.clock.start()
+		w.clock.start(p.core)
 		w.phase = inValidator
 		if err := w.validator.Validate(e); err != nil {
 			w.deadEvent(m, e, errcat.StageValidate, err)
 			return
 		}
-		w.clock.stop(&p.core.times.validate)
+		w.clock.stop(p.core, &p.core.times.validate)
 	}
 	to := w.set.everything
 	if w.router != nil {
@@ -455,7 +458,7 @@ func (w *worker[T]) oneEvent(m *parse.Message, e *T) {
 	b := &w.slot.batch
 	lines := b.Lines
 	if w.encoder != nil {
-		w.clock.start()
+		w.clock.start(p.core)
 		w.phase = inEncoder
 		var err error
 		lines, err = w.encoder.Append(lines, e)
@@ -470,7 +473,7 @@ func (w *worker[T]) oneEvent(m *parse.Message, e *T) {
 			w.deadEvent(m, nil, errcat.StageBatch, errTooLargeBatch)
 			return
 		}
-		w.clock.stop(&p.core.times.encode)
+		w.clock.stop(p.core, &p.core.times.encode)
 		w.clock.on = false // the first event is enough
 	}
 	w.phase = inNaming
