@@ -7,3 +7,11 @@ import "time"
 func (p *Pipeline[T]) SetClock(now func() time.Time, ticks <-chan time.Time) {
 	p.core.mono, p.ticks = now, ticks
 }
+
+// Taps is how many taps are open.
+func (p *Pipeline[T]) Taps() int {
+	if taps := p.core.taps.Load(); taps != nil {
+		return len(*taps)
+	}
+	return 0
+}

@@ -41,7 +41,17 @@ func TestTap(t *testing.T) {
 	ended := make(chan error)
 	go func() { ended <- p.Run(context.Background()) }()
 	shown := make(chan ingest.Tapped, 100)
+	until := func(what string, reached func() bool) {
+		t.Helper()
+		for begun := time.Now(); !reached(); time.Sleep(time.Millisecond) {
+			if time.Since(begun) > 10*time.Second {
+				t.Fatalf("waited ten seconds until %s", what)
+			}
+		}
+	}
+	tapped := func() { t.Helper(); until("a tap is open", func() bool { return p.Taps() == 1 }) }
 	open := func(o ingest.TapOptions) context.CancelFunc {
+		until("no tap is open", func() bool { return p.Taps() == 0 })
 		ctx, cancel := context.WithCancel(context.Background())
 		o.Rate = 10_000
 		go func() {
@@ -52,7 +62,7 @@ func TestTap(t *testing.T) {
 				t.Error(err)
 			}
 		}()
-		time.Sleep(20 * time.Millisecond)
+		tapped()
 		return cancel
 	}
 	stop := open(ingest.TapOptions{Pack: "login", Explain: func(m *parse.Message) []byte { return []byte("password=" + string(m.Raw[:5])) }})
@@ -66,7 +76,7 @@ func TestTap(t *testing.T) {
 	stop()
 	stop = open(ingest.TapOptions{Source: "two"})
 	messages <- "not shown"
-	time.Sleep(80 * time.Millisecond)
+	until("three are delivered", func() bool { return p.Stats().Delivered == 3 })
 	stop()
 	stop = open(ingest.TapOptions{Source: "one"})
 	messages <- "bad one"
@@ -79,6 +89,7 @@ func TestTap(t *testing.T) {
 	var missed, seen int64
 	done := make(chan error)
 	oops := errors.New("enough")
+	until("no tap is open", func() bool { return p.Taps() == 0 })
 	go func() {
 		done <- p.Tap(ctx, ingest.TapOptions{Rate: 20}, func(x *ingest.Tapped) error {
 			missed += x.Missed
@@ -88,7 +99,7 @@ func TestTap(t *testing.T) {
 			return nil
 		})
 	}()
-	time.Sleep(20 * time.Millisecond)
+	tapped()
 	sent := 0
 feed:
 	for {
