@@ -40,7 +40,7 @@ func terminal(t *testing.T) (screen, tty *os.File) {
 // left, and take the line away. The output is held back until the line was seen.
 func TestProgressOnTerminal(t *testing.T) {
 	dir := t.TempDir()
-	text := bytes.Repeat([]byte(`{"@timestamp":"2026-03-01T10:00:00Z","message":"a line","n":1}`+"\n"), 20_000)
+	text := bytes.Repeat([]byte(`{"@timestamp":"2026-03-01T10:00:00Z","message":"a line","n":1}`+"\n"), 200_000) // more than a pipeline holds
 	input := filepath.Join(dir, "in.log")
 	if err := os.WriteFile(input, text, 0o600); err != nil {
 		t.Fatal(err)
@@ -63,7 +63,8 @@ func TestProgressOnTerminal(t *testing.T) {
 				held.Close()
 				fmt.Fprint(tty, "END\n")
 			}()
-			screen.SetReadDeadline(time.Now().Add(time.Minute))
+			stuck := time.AfterFunc(time.Minute, func() { out.Close() }) // the program then fails to write, and ends
+			defer stuck.Stop()
 			r := bufio.NewReader(screen)
 			var seen strings.Builder
 			drained := false
@@ -81,7 +82,7 @@ func TestProgressOnTerminal(t *testing.T) {
 			if c := <-code; c != 0 {
 				t.Errorf("exit %d", c)
 			}
-			if s := seen.String(); !strings.Contains(s, "0 of 1 files, ") || !strings.Contains(s, "left"+clearLine+"penstock: 20000 records") && !strings.Contains(s, clearLine+"penstock: 20000 records") {
+			if s := seen.String(); !strings.Contains(s, "0 of 1 files, ") || !strings.Contains(s, "left"+clearLine+"penstock: 200000 records") && !strings.Contains(s, clearLine+"penstock: 200000 records") {
 				t.Errorf("the terminal shows %q", s)
 			}
 		})

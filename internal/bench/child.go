@@ -116,14 +116,14 @@ func measure(p *peer, c *corpus, size int, span time.Duration, profile string) (
 		}
 		defer pprof.StopCPUProfile()
 	}
-	// What happens while the first megabyte is read belongs to the start: buffers that grow,
+	// What happens while the first three megabytes are read belongs to the start: buffers that grow,
 	// caches that fill. The end is where the last byte has been read: as much is under way
 	// then as was at the beginning.
 	var before, after runtime.MemStats
 	var cpu time.Duration
 	var start time.Time
 	var out counter
-	in := &repeat{data: data, span: span, warm: int64(bytes.LastIndexByte(data[:min(1<<20, len(data)/2)], '\n') + 1),
+	in := &repeat{data: data, span: span, warm: int64(bytes.LastIndexByte(data[:min(3<<20, 3*len(data)/4)], '\n') + 1),
 		begin: func() {
 			runtime.ReadMemStats(&before)
 			cpu, start = cpuTime(), time.Now()
