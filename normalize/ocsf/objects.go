@@ -30,8 +30,7 @@ func (e *Encoder) lists(c *class, r, to *parse.Record) {
 			e.taken.Add(ecs.VulnerabilityID)
 		}
 		e.move(r, ecs.VulnerabilityDescription, k.vulnerabilityDesc)
-		to.Set(k.vulnerabilities, e.element(0))
-		e.evidence(r, to)
+		to.Set(k.vulnerabilities, e.element(0)) // there are no evidences in this class
 		to.Set(k.attacks, e.attacks(r, to))
 	case 2004:
 		e.evidence(r, to)
