@@ -41,7 +41,7 @@
 //
 // Source.Progress and Follower.Progress tell how far a run has come: files, bytes, rate, and the
 // time that is left; penstock parse and penstock run show them on a terminal. A file in the page
-// cache becomes chunks at 3.5 to 5 GB a processor second (lines of 200 bytes), half as fast as wc -l counts
+// cache becomes chunks at about 3 GB a processor second (lines of 200 bytes; 4 of 540), half as fast as wc -l counts
 // lines; the figures of one run stand side by side in internal/bench/SOURCES.md. Files are
 // read by read(2), not memory-mapped: mapping could save up to two fifths of it, and a file that is
 // truncated while it is mapped ends the process.
