@@ -116,10 +116,10 @@ func (p *Parser) Params(m *Message) Params {
 	return Params{sd, p.params}
 }
 
-// ParamsOf is Params of a message that by has parsed, which is another parser of the same
+// ParamsOf is Params of a message that by has parsed, which is p or another parser of the same
 // goroutine: what it noted (see Names) need not be looked for again.
 func (p *Parser) ParamsOf(by *Parser, m *Message) Params {
-	if m.noted == nil || m.noted != by.names || m.count != by.count {
+	if by == p || m.noted == nil || m.noted != by.names || m.count != by.count {
 		return p.Params(m)
 	}
 	p.count++
