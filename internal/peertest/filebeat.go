@@ -8,15 +8,15 @@ import (
 	"testing"
 )
 
-// howFilebeat says how the program is made, which takes several minutes: too long for each run of the tests.
-const howFilebeat = `in a module with the replace lines of its go.mod:
-	go get -tool github.com/elastic/beats/v7/filebeat@v7.17.29 && CGO_ENABLED=0 go build github.com/elastic/beats/v7/filebeat`
+// howFilebeat says how the program is made.
+const howFilebeat = "go build in internal/peertest/testdata/filebeat-core, as the step peers of .ci/run does"
 
-// Filebeat starts Filebeat, which sends the lines of file to output (the text of its configuration: an object with
-// the name of an output), and sends again what is not taken. It is stopped with the test.
+// Filebeat starts Filebeat (as much of it as testdata/filebeat-core says), which sends the lines of file to output (the
+// text of its configuration: an object with the name of an output), and sends again what is not taken. It is stopped
+// with the test.
 func Filebeat(t testing.TB, file, output string) *Process {
 	t.Helper()
-	bin := Binary(t, "filebeat", howFilebeat)
+	bin := Binary(t, "filebeat-core", howFilebeat)
 	dir := t.TempDir()
 	conf := filepath.Join(dir, "filebeat.yml")
 	text := fmt.Sprintf(`
@@ -32,5 +32,5 @@ output.%s
 	if err := os.WriteFile(conf, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	return StartCmd(t, exec.Command(bin, "-c", conf, "--path.home", dir, "--path.data", filepath.Join(dir, "data"), "-strict.perms=false"))
+	return StartCmd(t, exec.Command(bin, "-c", conf, "-data", filepath.Join(dir, "data")))
 }
