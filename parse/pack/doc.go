@@ -51,7 +51,13 @@ already. What a lossy filter, a lookup or a condition read is kept too.
 	keep        false: unmapped values are not kept
 	detect      signatures, one of which must hold (see below)
 	split       {json: [Records, value]}: one event for each object of a top array or of the
-	            named member; [] for top arrays only. More than 16384 are OVERSIZE
+	            named member; [] for top arrays only. More than Options.MaxEvents are OVERSIZE
+	            each: ['flows[].tuples[]', 'notes[]'] goes on in each of these objects: one event for
+	            each element of the last array of each path. The event's text is the whole object, in
+	            which the arrays on the way hold that one element, and those of other paths none: steps
+	            read flows[0].tuples[0]. What the events of a message have of it together is at most 64 times
+	            its length and 1 MiB, or it is OVERSIZE. An object in the place of an array is its only
+	            element; where no path finds any, the object is one event
 	            envelope: _around gives each event the object that its array was a member of,
 	            for steps like json: {from: _around}
 	            alone: true splits only where no other member is an object or an array of them

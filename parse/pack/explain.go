@@ -129,6 +129,7 @@ type tracer struct {
 	last    map[parse.Key]parse.Value
 	reasons map[parse.Key]reason
 	slots   []parse.Value
+	made    []madeText   // of the event
 	via     map[int]Span // slots whose bytes do not lie in the message: what they were made of
 
 	// Of a message that another one carries: the reasons of the carrier's fields, and the part of the
@@ -267,16 +268,54 @@ func (t *tracer) spans(v parse.Value) []Span {
 		}
 		return out
 	}
-	if at, ok := t.find(v.Bytes()); ok {
-		return []Span{{Offset: at, Length: len(v.Bytes())}}
+	if span, ok := t.find(v.Bytes()); ok {
+		return []Span{span}
 	}
 	return nil
 }
 
-// find returns the offset of b, if it is a part of the message.
-func (t *tracer) find(b []byte) (int, bool) {
-	at := scan.Offset(t.raw, b)
-	return max(at, 0), at >= 0
+// find returns where b stands in the message, if it is a part of it or of a text that
+// was made of parts of it.
+func (t *tracer) find(b []byte) (Span, bool) {
+	if at := scan.Offset(t.raw, b); at >= 0 {
+		return Span{Offset: at, Length: len(b)}, true
+	}
+	for i := range t.made {
+		m := &t.made[i]
+		at := scan.Offset(m.text, b)
+		if at < 0 {
+			continue
+		}
+		first, ok := t.find(m.byteAt(at))
+		last, ok2 := t.find(m.byteAt(at + len(b) - 1))
+		return Span{Offset: first.Offset, Length: last.Offset + 1 - first.Offset}, ok && ok2
+	}
+	if t.outer != nil {
+		return t.outer.find(b)
+	}
+	return Span{}, false
+}
+
+// madeText is the text of an event that is made of several parts of its message.
+type madeText struct {
+	text  []byte
+	parts [][]byte
+}
+
+// byteAt is the part of the message that the byte at i of the text was copied from.
+func (m *madeText) byteAt(i int) []byte {
+	for _, p := range m.parts {
+		if i < len(p) {
+			return p[i : i+1]
+		}
+		i -= len(p)
+	}
+	return nil
+}
+
+// joined notes that text was made of parts of the message.
+func (t *tracer) joined(text []byte, parts ...[]byte) {
+	t.made = append(t.made, madeText{text, slices.Clone(parts)})
 }
 
 // slotSpan is where the value of slot i is from.

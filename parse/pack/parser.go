@@ -1,16 +1,13 @@
 package pack
 
 import (
-	"bytes"
 	"fmt"
 	"time"
 
 	"github.com/penstock-dev/penstock/errcat"
 	"github.com/penstock-dev/penstock/internal/timeparse"
-	"github.com/penstock-dev/penstock/internal/yaml"
 	"github.com/penstock-dev/penstock/normalize/ecs"
 	"github.com/penstock-dev/penstock/parse"
-	"github.com/penstock-dev/penstock/parse/kernel/json"
 )
 
 // Options are what a host decides about parsing. The zero Options work.
@@ -23,6 +20,9 @@ type Options struct {
 	// ECSOnly leaves out what has no ECS field, but for vendor fields that the pack itself
 	// needs: give it to the encoder as well.
 	ECSOnly bool
+	// MaxEvents is how many events one message may be split into; one of more is OVERSIZE.
+	// Default: DefaultMaxEvents.
+	MaxEvents int
 	// HeaderRow: the first message of each stream of a source names the columns of the rows
 	// behind it, as tables in CSV have it. A row is then read as a JSON object, by the pack
 	// generic.json if no other knows it. Header lines of W3C extended and Zeek logs are
@@ -75,119 +75,6 @@ func newState(p *Pack, o Options) *state {
 	return &state{pack: p, wide: !o.ECSOnly, layers: p.newLayerStates(), keep: p.keep && !o.ECSOnly, consumed: make([]uint64, (len(p.slotNames)+63)/64)}
 }
 
-// splitter turns one message into several events.
-type splitter struct {
-	json     json.SplitOptions
-	keys     [][]byte // of wrappers, with the quote behind them
-	envelope int      // slot for the object around an element's array; -1: not wanted
-	lines    bool     // a message may be several values, one after the other
-	header   bool     // each event gets the text in front of the array
-}
-
-// maxItems is how many events a message may be split into: a few bytes each are enough for
-// one, and an event takes some kilobytes.
-const maxItems = 1 << 14
-
-var errTooManyItems = errcat.Newf(errcat.Oversize, errcat.StageParse, "a message of more than %d events", maxItems)
-
-// mayHold reports whether the object b can be a wrapper at all: most messages hold one
-// event, and a search for arrays of objects is far quicker than a walk over the members.
-func (sp *splitter) mayHold(b []byte) bool {
-	if len(sp.keys) == 0 {
-		return false
-	}
-	if sp.lines { // what follows the object is split as well, wrapper or not
-		for _, k := range sp.keys {
-			if bytes.Contains(b, k) {
-				return true
-			}
-		}
-		return bytes.Contains(b, []byte(`\u00`)) // a key may be written with escapes
-	}
-	for i := 0; ; {
-		k := bytes.IndexByte(b[i:], '[')
-		if k < 0 {
-			return false
-		}
-		at := i + k
-		for i = at + 1; i < len(b) && isJSONSpace(b[i]); i++ {
-		}
-		if i < len(b) && b[i] == '{' && sp.named(b[:at]) {
-			return true
-		}
-	}
-}
-
-// named reports whether b ends with one of the keys and a colon. Of a key that has a backslash
-// in it, or before it, nothing is known.
-func (sp *splitter) named(b []byte) bool {
-	end := len(b)
-	back := func(c byte) bool {
-		for end > 0 && isJSONSpace(b[end-1]) {
-			end--
-		}
-		if end == 0 || b[end-1] != c {
-			return false
-		}
-		end--
-		return true
-	}
-	if !back(':') || !back('"') {
-		return false
-	}
-	start := end
-	for start > 0 && b[start-1] != '"' {
-		if start--; b[start] == '\\' {
-			return true
-		}
-	}
-	if start > 1 && b[start-2] == '\\' {
-		return true
-	}
-	for _, w := range sp.json.Wrappers {
-		if string(b[start:end]) == w {
-			return true
-		}
-	}
-	return false
-}
-
-func isJSONSpace(c byte) bool { return c == ' ' || c == '\t' || c == '\n' || c == '\r' }
-
-func (c *compiler) splitter(y *yaml.Node) (*splitter, error) {
-	if err := c.known(y, "json", "envelope", "lines", "header", "alone"); err != nil {
-		return nil, err
-	}
-	sp := &splitter{envelope: -1}
-	if n := y.Get("envelope"); n != nil {
-		sp.envelope = c.declare(n.Text)
-	}
-	if n := y.Get("lines"); n != nil {
-		sp.lines = n.Text == "true"
-	}
-	if n := y.Get("header"); n != nil {
-		sp.header = n.Text == "true"
-	}
-	var err error
-	if sp.json, err = c.splitOptions(y); err != nil {
-		return nil, err
-	}
-	for _, w := range sp.json.Wrappers {
-		sp.keys = append(sp.keys, append([]byte(w), '"'))
-	}
-	return sp, nil
-}
-
-// splitOptions are the parts of split that say where the events of a message are.
-func (c *compiler) splitOptions(y *yaml.Node) (json.SplitOptions, error) {
-	wrappers, err := c.strings(y.Get("json"))
-	is := func(key string) bool {
-		n := y.Get(key)
-		return n != nil && n.Text == "true"
-	}
-	return json.SplitOptions{Wrappers: wrappers, AnyEnvelope: !is("alone"), Framed: !is("lines")}, err
-}
-
 // parse runs the pack on a message.
 func (p *Pack) parse(s *state, o Options, m *parse.Message, out *parse.Events[parse.Record]) error {
 	s.msg = m
@@ -199,121 +86,7 @@ func (p *Pack) parse(s *state, o Options, m *parse.Message, out *parse.Events[pa
 	if p.split == nil {
 		return p.event(s, o, whole, out)
 	}
-	raw := trimSpaceAndBOM(whole)
-	if len(raw) == 0 || (raw[0] != '{' && raw[0] != '[') {
-		if p.split.header {
-			return p.headed(s, o, raw, out)
-		}
-		return p.event(s, o, whole, out)
-	}
-	if raw[0] == '{' && !p.split.mayHold(raw) && !(p.split.lines && bytes.IndexByte(raw, '\n') >= 0) {
-		return p.event(s, o, raw, out)
-	}
-	s.items = json.AppendItems(s.items[:0], raw, &p.split.json)
-	if len(s.items) > maxItems {
-		clear(s.items)
-		s.items = nil
-		return errTooManyItems
-	}
-	if len(s.items) == 1 && s.items[0].Envelope == nil {
-		if s.items[0].Err != nil {
-			return s.items[0].Err
-		}
-		return p.event(s, o, s.items[0].Raw, out)
-	}
-	if p.split.envelope >= 0 {
-		if err := s.hollow(raw); err != nil {
-			return err
-		}
-	}
-	for i := range s.items {
-		it := &s.items[i]
-		err := it.Err
-		if err == nil {
-			if p.split.envelope >= 0 {
-				s.envelope = s.hollows[i]
-			}
-			err = p.event(s, o, it.Raw, out)
-			s.envelope = hollow{}
-		}
-		if err != nil {
-			out.Reject(it.Raw, err)
-		}
-	}
-	if len(s.items) == 0 {
-		return errcat.New(errcat.SchemaViolation, errcat.StageParse, "no event in the text")
-	}
-	clear(s.items)
-	clear(s.hollows)
-	return nil
-}
-
-// headed splits an array of objects that stands behind the header of a transport, which
-// each event then has in front. What that makes together stays in proportion to the message.
-func (p *Pack) headed(s *state, o Options, raw []byte, out *parse.Events[parse.Record]) error {
-	at := bytes.Index(raw, []byte("[{")) // no header holds that
-	if at < 0 {
-		return p.event(s, o, raw, out)
-	}
-	head := raw[:at]
-	s.items = json.AppendItems(s.items[:0], raw[at:], &p.split.json)
-	if len(s.items) > maxItems {
-		clear(s.items)
-		s.items = nil
-		return errTooManyItems
-	}
-	if len(s.items)*at > 64*len(raw)+1<<20 {
-		return errcat.New(errcat.Oversize, errcat.StageParse, "what stands in front of the events is too long to be part of each")
-	}
-	for i := range s.items {
-		it := &s.items[i]
-		err, text := it.Err, append(append(make([]byte, 0, at+len(it.Raw)), head...), it.Raw...)
-		if err == nil {
-			err = p.event(s, o, text, out)
-		}
-		if err != nil {
-			if len(s.items) == 1 {
-				return err
-			}
-			out.Reject(text, err)
-		}
-	}
-	clear(s.items)
-	return nil
-}
-
-// hollow is the object around an event without the array that the event was in: what
-// stands before and behind that.
-type hollow struct{ head, tail []byte }
-
-// hollow takes the array out of the envelope of each item. What the items have of it
-// together stays in proportion to the message.
-func (s *state) hollow(raw []byte) error {
-	s.hollows = append(s.hollows[:0], make([]hollow, len(s.items))...)
-	total := 0
-	for i := 0; i < len(s.items); {
-		around := s.items[i].Envelope
-		j := i + 1
-		for j < len(s.items) && len(around) > 0 && len(s.items[j].Envelope) > 0 && &s.items[j].Envelope[0] == &around[0] {
-			j++
-		}
-		if len(around) > 0 {
-			first, last := &s.items[i], &s.items[j-1]
-			head := 0 // where the array's elements begin
-			for head < len(around) && (len(first.Raw) == 0 || &around[head] != &first.Raw[0]) {
-				head++
-			}
-			tail := min(head+last.Offset+len(last.Raw)-first.Offset, len(around))
-			for k := i; k < j; k++ {
-				s.hollows[k] = hollow{around[:head], around[tail:]}
-			}
-			if total += (j - i) * (head + len(around) - tail); total > 64*len(raw)+1<<20 {
-				return errcat.New(errcat.Oversize, errcat.StageParse, "what stands around the events is too long to be part of each")
-			}
-		}
-		i = j
-	}
-	return nil
+	return p.split.parse(s, o, whole, out)
 }
 
 // clock knows what the text of a time does not say: the year and the zone. It asks the
@@ -341,11 +114,11 @@ func (k *clock) set(c *timeparse.Context, o *Options, m *parse.Message) {
 	}
 }
 
-// event makes one event of raw.
+// event makes one event of raw, or of the parts of the message that s.parts are.
 func (p *Pack) event(s *state, o Options, raw []byte, out *parse.Events[parse.Record]) error {
 	r := out.Add()
 	s.rec = r
-	s.begin(raw)
+	raw = s.begin(raw)
 	if s.trace != nil {
 		s.trace.begin(s)
 		s.run(p.steps)
@@ -359,7 +132,7 @@ func (p *Pack) event(s *state, o Options, raw []byte, out *parse.Events[parse.Re
 			s.run(p.steps)
 		case !s.follow(n):
 			s.syslogDone = false // it may have been changed
-			s.begin(raw)
+			raw = s.begin(raw)
 			s.walk(routes)
 		}
 	}
@@ -426,10 +199,17 @@ func (p *Pack) event(s *state, o Options, raw []byte, out *parse.Events[parse.Re
 	return nil
 }
 
-// begin prepares everything for the steps.
-func (s *state) begin(raw []byte) {
+// begin prepares everything for the steps and returns the text that they read: raw, or what
+// the parts of the message make together.
+func (s *state) begin(raw []byte) []byte {
 	p, r := s.pack, s.rec
 	r.Use(p.schema)
+	if s.trace != nil {
+		s.trace.made = s.trace.made[:0]
+	}
+	if len(s.parts) > 0 {
+		raw = s.joinedText()
+	}
 	r.Pack, r.PackVersion = p.name, p.version
 	s.frame.KeepRest = s.keep || p.spellings != nil
 	s.frame.Reset(len(p.slotNames), r.Text())
@@ -442,7 +222,11 @@ func (s *state) begin(raw []byte) {
 	s.frame.Set(slotRaw, parse.BytesValue(raw))
 	if h := &s.envelope; h.head != nil {
 		b := append(append(r.Text().Scratch(len(h.head)+len(h.tail)), h.head...), h.tail...)
-		s.frame.Set(p.split.envelope, parse.RawValue(parse.KindObject, r.Text().Keep(b)))
+		b = r.Text().Keep(b)
+		s.frame.Set(p.split.envelope, parse.RawValue(parse.KindObject, b))
+		if s.trace != nil {
+			s.trace.joined(b, h.head, h.tail)
+		}
 	}
 	if p.baseBlock != nil {
 		r.SetBlock(p.baseBlock)
@@ -450,6 +234,7 @@ func (s *state) begin(raw []byte) {
 	for i := range p.base {
 		s.store(&p.base[i], p.base[i].value)
 	}
+	return raw
 }
 
 var errMissing = fmt.Errorf("required field is missing")

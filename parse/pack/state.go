@@ -47,6 +47,10 @@ type state struct {
 	spelling []byte
 	layers   []layerState
 	items    []json.Item
+	nested   json.Parts // of the item at hand
+	parts    [][]byte   // what the event is made of, where that is more than one part of the message
+	events   int        // of the message so far
+	together int        // bytes of the parts of these events
 	clock    clock
 	// What detection read already, so that the pack need not read it again.
 	syslogDone   bool
