@@ -1,6 +1,7 @@
 package faulttest
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -40,7 +41,8 @@ var rawLineParser = parse.ParserFunc[rawLine](func(m *parse.Message, out *parse.
 type issuing struct {
 	oracle *Oracle
 	until  func(sent int) bool // false ends it
-	every  time.Duration       // between chunks of 20; 0: as fast as it can
+	every  time.Duration       // between chunks; 0: as fast as it can
+	chunk  int                 // records in a chunk; 0: 20
 
 	held func(from, to time.Time) // told of each time for which the pipeline held it back
 	done atomic.Int64             // chunks whose Done was called
@@ -55,13 +57,13 @@ func (s *issuing) Run(ctx context.Context, out *ingest.Emit) error {
 			return err
 		}
 		var ids []uint64
-		for range 20 {
+		for range cmp.Or(s.chunk, 20) {
 			if !s.until(n) {
 				break
 			}
 			r := s.oracle.Issue()
 			if !c.Add(parse.Message{Raw: r.Line, Offset: int64(n)}) {
-				panic("a chunk is smaller than 20 records")
+				panic("a chunk does not hold that many records")
 			}
 			ids = append(ids, r.ID)
 			n++
