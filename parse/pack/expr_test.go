@@ -123,6 +123,8 @@ func TestFilterValues(t *testing.T) {
 		{`"C:\x\y.exe" | basename`, "y.exe"}, {`"/usr/bin/id" | basename`, "id"}, {`"id" | basename`, "id"}, {`"/x/" | basename`, none},
 		{`"%41b%20" | percent_decode`, "Ab "}, {`"100%" | percent_decode`, "100%"}, {`"6162" | hex_decode`, "ab"}, {`"61006200" | hex_decode`, "a b"}, {`"zz" | hex_decode`, "zz"}, {`"ff" | hex_decode`, "ff"},
 		{`"2F62696E00" | audit_hex`, "/bin"}, {`"6100622F" | audit_hex`, "a b/"}, {`"2f" | audit_hex`, "2f"}, {`"FF" | audit_hex`, "FF"}, {`a | audit_hex`, "x"},
+		{`"020001BBC0000201" | sockaddr`, "192.0.2.1:443"}, {`"000201BBC0000201" | sockaddr`, "192.0.2.1:443"}, {`"0A0001BB0000000020010DB800000000000000000000000700000000" | sockaddr`, "[2001:db8::7]:443"},
+		{`"0A0001BB00000000" | sockaddr`, none}, {`"01002F746D702F78" | sockaddr`, none}, {`"0200" | sockaddr`, none}, {`a | sockaddr`, none},
 		{`"YWI=" | base64_decode`, "ab"}, {`"%%" | base64_decode`, failed}, {`"/w==" | base64_decode`, failed},
 		{`n | flags(bits)`, "[one, four]"}, {`"0x2" | flags(bits)`, "[two]"}, {`8 | flags(bits)`, none}, {`a | flags(bits)`, failed}, {`"0x8000000000000004" | flags(bits)`, "[four]"}, {`"010" | flags(bits)`, "[two]"},
 		{`arr | pick("Name", "b")`, "2"}, {`arr | pick("Name", "A", "Name")`, "A"}, {`arr | pick("Name", "C")`, none}, {`a | pick("Name", "A")`, none},

@@ -2,10 +2,12 @@ package pack
 
 import (
 	"bytes"
+	"net/netip"
 
 	"github.com/penstock-dev/penstock/internal/scan"
 	"github.com/penstock-dev/penstock/normalize"
 	"github.com/penstock-dev/penstock/parse"
+	"github.com/penstock-dev/penstock/parse/kernel/kv"
 )
 
 func ipFilter(s *state, v parse.Value) (parse.Value, bool) {
@@ -67,6 +69,29 @@ func portOfFilter(s *state, v parse.Value) (parse.Value, bool) {
 		return parse.Value{}, true
 	}
 	return parse.IntValue(int64(n)), true
+}
+
+// sockaddrFilter reads a sockaddr_in or sockaddr_in6 of a machine of either byte order.
+func sockaddrFilter(s *state, v parse.Value) (parse.Value, bool) {
+	s.scratch = s.scratch[:0]
+	d, ok := kv.AppendHex(s.scratch, s.text(v))
+	s.scratch = d
+	if !ok || len(d) < 8 || d[0] != 0 && d[1] != 0 {
+		return parse.Value{}, true
+	}
+	const inet, inet6 = 2, 10
+	port := uint16(d[2])<<8 | uint16(d[3])
+	var addr netip.Addr
+	switch family := d[0] | d[1]; {
+	case family == inet:
+		addr = netip.AddrFrom4([4]byte(d[4:8]))
+	case family == inet6 && len(d) >= 24:
+		addr = netip.AddrFrom16([16]byte(d[8:24])).Unmap()
+	default:
+		return parse.Value{}, true
+	}
+	text := netip.AddrPortFrom(addr, port).AppendTo(s.frame.Text.Scratch(64))
+	return parse.BytesValue(s.frame.Text.Keep(text)), true
 }
 
 func protocolFilter(s *state, v parse.Value) (parse.Value, bool) {

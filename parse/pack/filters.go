@@ -228,6 +228,7 @@ func filters() map[string]filterSpec {
 			}
 			return parse.BytesValue(s.frame.Text.Copy(d)), true
 		})},
+		"sockaddr": {doc: "the address and port of a Linux socket address in hexadecimal (AF_INET, AF_INET6) as 192.0.2.1:443 or [2001:db8::1]:443", make: plain(sockaddrFilter)},
 		"audit_hex": {doc: "a text that auditd wrote in hexadecimal, as it does with blanks and quotes; a quoted value or any other as it is",
 			make: plain(func(s *state, v parse.Value) (parse.Value, bool) {
 				if v.Flags()&parse.Quoted != 0 {
