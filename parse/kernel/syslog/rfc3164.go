@@ -71,6 +71,9 @@ func (p *Parser) cisco(raw []byte, i int, hasPRI bool, m *Message) int {
 					return -1
 				}
 				m.Counter, m.Sequence, m.Hostname = counter, sequence, host
+				if sequence != nil {
+					j = skipZone(raw, j)
+				}
 				return j
 			}
 		}
@@ -112,6 +115,21 @@ func (p *Parser) cisco(raw []byte, i int, hasPRI bool, m *Message) int {
 func skipColon(b []byte, i int) int {
 	if i < len(b) && b[i] == ':' {
 		i++
+	}
+	return i
+}
+
+// skipZone passes over a name of a zone that nobody knows, between the time and
+// the mnemonic of a device that numbers its messages: "7: Mar 12 09:19:27 PHT: %".
+// Such a device has its host, if at all, in front of the time.
+func skipZone(b []byte, i int) int {
+	j := skipBlank(b, i)
+	start := j
+	for j < len(b) && j-start < 6 && 'A' <= b[j] && b[j] <= 'Z' {
+		j++
+	}
+	if j > i && j-start >= 3 && j+1 < len(b) && b[j] == ':' && mnemonic(b, skipBlank(b, j+1)) {
+		return j
 	}
 	return i
 }

@@ -203,6 +203,7 @@ var deviceRows = []row{
 	{"IOS, short uptime", "<189>46: 00:00:46: %SYS-5-RESTART: x", "pri=189 seq=46 up=00:00:46 | %SYS-5-RESTART: x"},
 	{"IOS, uptime only", "<189>00:00:46: %SYS-5-RESTART: x", "pri=189 up=00:00:46 | %SYS-5-RESTART: x"},
 	{"IOS, number only", "<189>46: %SYS-5-RESTART: x", "pri=189 seq=46 | %SYS-5-RESTART: x"},
+	{"IOS, zone that nobody knows", "<165>7622: Mar 12 09:19:27.675 PHT: %SYS-6-LOGOUT: x", "pri=165 t=2026-03-12T09:19:27.675? seq=7622 | %SYS-6-LOGOUT: x"},
 	{"IOS, file", "000123: *Mar  1 00:00:12.345: %SYS-5-CONFIG_I: x", "t=2026-03-01T00:00:12.345? mark=* seq=000123 | %SYS-5-CONFIG_I: x"},
 	{"IOS, file, origin id", "router1: Oct 21 2025 05:12:05.185 UTC: %SYS-5-CONFIG_P: x", "t=2025-10-21T05:12:05.185Z host=router1 | %SYS-5-CONFIG_P: x"},
 	{"a word and a time are text", "router1: Oct 21 05:12:05 x", "none | router1: Oct 21 05:12:05 x"},
