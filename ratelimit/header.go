@@ -49,6 +49,7 @@ func (a Advice) Spread() time.Duration {
 //   - X-RateLimit-Limit, -Remaining, -Reset and X-Rate-Limit-…: Reset is in seconds from
 //     now, or Unix time in seconds or milliseconds, told apart by its size
 //   - X-RateLimit-Reset-After: seconds, with fractions
+//   - X-RateLimit-RetryAfter: seconds from now, or Unix time (CrowdStrike)
 func ParseHeader(header map[string][]string, now time.Time, most time.Duration) Advice {
 	a := Advice{Limit: -1, Remaining: -1}
 	for name, values := range header {
@@ -77,6 +78,10 @@ func (a *Advice) read(name, v string, now time.Time) {
 	case "retry-after":
 		if d, ok := ParseRetryAfter(v, now); ok {
 			a.RetryAfter = max(a.RetryAfter, d)
+		}
+	case "x-ratelimit-retryafter":
+		if s, ok := number(v); ok {
+			a.RetryAfter = max(a.RetryAfter, untilReset(s, now))
 		}
 	case "retry-after-ms", "x-ms-retry-after-ms":
 		if ms, ok := number(v); ok {

@@ -29,6 +29,8 @@ func TestParseHeader(t *testing.T) {
 		{"absurd", h{"Retry-After": {"99999999999999999999999999"}}, ratelimit.Advice{RetryAfter: time.Hour, Limit: -1, Remaining: -1}, time.Hour},
 		{"nonsense", h{"Retry-After": {"-1", "soon", "1e9", "0x10", "NaN", "Inf", ""}}, ratelimit.Advice{Limit: -1, Remaining: -1}, 0},
 		{"Azure", h{"X-Ms-Retry-After-Ms": {"250"}}, ratelimit.Advice{RetryAfter: 250 * time.Millisecond, Limit: -1, Remaining: -1}, 250 * time.Millisecond},
+		{"CrowdStrike", h{"X-Ratelimit-Remaining": {"0"}, "X-Ratelimit-Retryafter": {"1773501026"}},
+			ratelimit.Advice{Limit: -1, Remaining: 0, RetryAfter: resetAfter("1773501026")}, resetAfter("1773501026")},
 		{"GitHub", h{"X-Ratelimit-Limit": {"5000"}, "X-Ratelimit-Remaining": {"0"}, "X-Ratelimit-Reset": {"1773500966"}},
 			ratelimit.Advice{Limit: 5000, Remaining: 0, Reset: resetAfter("1773500966")}, resetAfter("1773500966")},
 		{"Okta", h{"X-Rate-Limit-Limit": {"600"}, "X-Rate-Limit-Remaining": {"7"}, "X-Rate-Limit-Reset": {"1773501026"}},

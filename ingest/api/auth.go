@@ -190,7 +190,7 @@ func (e *endpoint) bearer(ctx context.Context, v *values) (string, error) {
 		return "", err
 	}
 	if res.StatusCode != http.StatusOK {
-		return "", statusError(res, "the token server")
+		return "", statusError(res, "the token server", false)
 	}
 	var answer struct {
 		AccessToken string          `json:"access_token"`
@@ -277,10 +277,13 @@ func signDuo(req *http.Request, user, key string, now time.Time) {
 	req.SetBasicAuth(user, hex.EncodeToString(mac.Sum(nil)))
 }
 
-// statusError is what a status says, without the body: that may repeat credentials.
-func statusError(res *http.Response, who string) error {
+// statusError is what a status says, without the body: that may repeat credentials. throttled says that the answer means
+// too many requests, whatever its status.
+func statusError(res *http.Response, who string, throttled bool) error {
 	cat := errcat.TransientNetwork
 	switch {
+	case throttled:
+		cat = errcat.RateLimited
 	case res.StatusCode == http.StatusUnauthorized || res.StatusCode == http.StatusForbidden:
 		cat = errcat.AccessDenied
 	case res.StatusCode == http.StatusTooManyRequests:

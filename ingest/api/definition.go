@@ -25,6 +25,7 @@ type Definition struct {
 	lines    bool         // the answer holds one event a line
 	page     pageSpec
 	window   *windowSpec
+	limits   limitSpec
 	stream   *streamSpec // the items of the answer lead to streams, which hold the events
 	id       []string    // path of an event's identifier
 	interval time.Duration
@@ -56,6 +57,7 @@ type requestSpec struct {
 	method  string
 	path    template // below the base, or a whole URL
 	query   []pair
+	nexts   []pair // the query of the pages behind the first, if not the same
 	headers []pair
 	body    template
 	next    template // the body of the pages behind the first
@@ -87,6 +89,14 @@ type windowSpec struct {
 	overlap time.Duration
 	lag     time.Duration
 	step    time.Duration // 0: up to now
+	oldest  time.Duration // 0: no limit; windows that begin earlier are refused
+}
+
+// limitSpec says how an interface tells that it is asked too often, beside 429.
+type limitSpec struct {
+	status []int         // answers that may mean so
+	texts  []string      // in their bodies, which tell them from refusals; none: they always mean so
+	pause  time.Duration // where the header says nothing
 }
 
 // ParseDefinition reads a definition. name is used in errors, which say file, line and
@@ -214,7 +224,7 @@ func (r *reader) pairs(n *yaml.Node) (out []pair) {
 }
 
 func (r *reader) definition(n *yaml.Node) *Definition {
-	r.keys(n, "name", "docs", "params", "secrets", "base", "auth", "setup", "request", "each", "items", "format", "page", "window", "stream", "id", "interval")
+	r.keys(n, "name", "docs", "params", "secrets", "base", "auth", "setup", "request", "each", "items", "format", "page", "window", "throttled", "stream", "id", "interval")
 	if r.err != nil {
 		return nil
 	}
@@ -272,6 +282,7 @@ func (r *reader) definition(n *yaml.Node) *Definition {
 	}
 	d.page = r.page(n.Get("page"))
 	d.window = r.window(n.Get("window"))
+	d.limits = r.limits(n.Get("throttled"))
 	if d.stream = r.stream(n.Get("stream")); d.stream != nil {
 		for _, other := range []string{"each", "format", "page", "window"} {
 			if o := n.Get(other); o != nil {
@@ -288,27 +299,48 @@ func (r *reader) definition(n *yaml.Node) *Definition {
 }
 
 func (r *reader) request(n *yaml.Node) requestSpec {
-	r.keys(n, "method", "path", "query", "headers", "body", "next_body", "accept")
+	r.keys(n, "method", "path", "query", "next_query", "headers", "body", "next_body", "accept")
 	if n == nil || r.err != nil {
 		return requestSpec{}
 	}
 	s := requestSpec{
 		method: r.text(n.Get("method")), path: r.template(n.Get("path")), query: r.pairs(n.Get("query")),
-		headers: r.pairs(n.Get("headers")), body: r.template(n.Get("body")), next: r.template(n.Get("next_body")),
+		nexts: r.pairs(n.Get("next_query")), headers: r.pairs(n.Get("headers")), body: r.template(n.Get("body")), next: r.template(n.Get("next_body")),
 	}
 	if s.method == "" {
 		s.method = "GET"
 	}
-	if a := n.Get("accept"); a != nil {
-		for _, it := range a.Items {
-			code, ok := it.Int()
-			if !ok || code < 100 || code > 599 {
-				r.fail(it, "%q is no HTTP status", it.Text)
-			}
-			s.accept = append(s.accept, int(code))
-		}
-	}
+	s.accept = r.statuses(n.Get("accept"))
 	return s
+}
+
+func (r *reader) statuses(n *yaml.Node) (out []int) {
+	if n == nil {
+		return nil
+	}
+	if n.Kind != yaml.List {
+		r.fail(n, "a list of HTTP statuses is wanted here")
+	}
+	for _, it := range n.Items {
+		code, ok := it.Int()
+		if !ok || code < 100 || code > 599 {
+			r.fail(it, "%q is no HTTP status", it.Text)
+		}
+		out = append(out, int(code))
+	}
+	return out
+}
+
+func (r *reader) limits(n *yaml.Node) limitSpec {
+	r.keys(n, "status", "texts", "pause")
+	if n == nil || r.err != nil {
+		return limitSpec{}
+	}
+	l := limitSpec{status: r.statuses(n.Get("status")), texts: r.list(n.Get("texts")), pause: r.duration(n.Get("pause"), 0)}
+	if len(l.status) == 0 && l.pause == 0 {
+		r.fail(n, "throttled names statuses, or a pause")
+	}
+	return l
 }
 
 func (r *reader) page(n *yaml.Node) (p pageSpec) {
@@ -358,10 +390,14 @@ func (r *reader) window(n *yaml.Node) *windowSpec {
 	if n == nil {
 		return nil
 	}
-	r.keys(n, "layout", "initial", "overlap", "lag", "step")
+	r.keys(n, "layout", "initial", "overlap", "lag", "step", "oldest")
 	w := &windowSpec{
 		layout: r.text(n.Get("layout")), initial: r.duration(n.Get("initial"), time.Hour), overlap: r.duration(n.Get("overlap"), 0),
 		lag: r.duration(n.Get("lag"), 0), step: r.duration(n.Get("step"), 0),
+		oldest: r.duration(n.Get("oldest"), 0),
+	}
+	if w.oldest > 0 && w.oldest <= w.overlap+w.lag {
+		r.fail(n.Get("oldest"), "oldest is more than overlap and lag together")
 	}
 	if w.layout == "" {
 		w.layout = "rfc3339"

@@ -35,9 +35,12 @@
 //
 // # Obeying and distrusting the server
 //
-// 429 and 503 and the rate limit headers are obeyed, other failures are tried again with
+// 429 and 503, what else a definition calls throttled (a 403 of GitHub's that speaks of a rate
+// limit) and the rate limit headers are obeyed, other failures are tried again with
 // exponential backoff and full jitter; a rejected credential is asked for anew, at most once a
-// second. Redirects and the links to next pages must stay on the origin of the endpoint, and
+// second. A cursor that the server does not take any more is given up, and its window read
+// anew; a window that begins before the time that the interface looks back begins there, and
+// what is lost is logged as an error. Redirects and the links to next pages must stay on the origin of the endpoint, and
 // no connection goes to a loopback, private or link-local address unless Options.AllowPrivate
 // says so: the check is on the address that is connected to. Secrets appear in no error and
 // no log.

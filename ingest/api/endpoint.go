@@ -1,6 +1,7 @@
 package api
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -159,10 +160,34 @@ func (e *endpoint) retryAfter(err error, failures int) time.Duration {
 
 // advised is the pause that a failed answer asks for.
 func (e *endpoint) advised(err error) time.Duration {
-	if a, ok := asAnswer(err); ok {
-		return ratelimit.ParseHeader(a.header, e.now(), e.opts.MaxPause).Pause()
+	a, ok := asAnswer(err)
+	if !ok {
+		return 0
 	}
-	return 0
+	pause := ratelimit.ParseHeader(a.header, e.now(), e.opts.MaxPause).Pause()
+	if pause == 0 && errcat.Of(err) == errcat.RateLimited {
+		pause = min(e.def.limits.pause, e.opts.MaxPause)
+	}
+	return pause
+}
+
+// maxRefusal bounds what is read of an answer that may be a refusal or a limit.
+const maxRefusal = 8 << 10
+
+// throttled says whether an answer that is no success means that there are too many requests.
+func (e *endpoint) throttled(res *http.Response) bool {
+	l := &e.def.limits
+	if !slices.Contains(l.status, res.StatusCode) {
+		return false
+	}
+	if len(l.texts) == 0 || ratelimit.ParseHeader(res.Header, e.now(), e.opts.MaxPause).Pause() > 0 {
+		return true
+	}
+	body := &watchdog{r: res.Body, timeout: e.opts.Timeout}
+	body.start()
+	text, _ := io.ReadAll(io.LimitReader(body, maxRefusal)) // what has come of it has to do
+	body.stop()
+	return slices.ContainsFunc(l.texts, func(t string) bool { return bytes.Contains(text, []byte(t)) })
 }
 
 // back returns to the last safe position if a page has failed, in reading or in a sink.
@@ -308,7 +333,16 @@ func (e *endpoint) room(ctx context.Context) error {
 // open sees to a window.
 func (e *endpoint) open() {
 	w := e.def.window
-	if w == nil || !e.at.To.IsZero() {
+	if w == nil {
+		return
+	}
+	if w.oldest > 0 && !e.at.From.IsZero() {
+		if oldest := e.now().Add(w.overlap - w.oldest); e.at.From.Before(oldest) {
+			e.log.Error("an interface does not give events as old as those that are next", "endpoint", e.name, "from", e.at.From, "to", oldest)
+			e.at = position{From: oldest, Recent: e.at.Recent}
+		}
+	}
+	if !e.at.To.IsZero() {
 		return
 	}
 	end := e.now().Add(-w.lag)
@@ -335,7 +369,7 @@ func (e *endpoint) fetch(ctx context.Context) (more bool, err error) {
 	}
 	res, secrets, err := e.ask(ctx, &e.def.request, target, v)
 	if err != nil {
-		return false, hideError(err, secrets)
+		return false, e.leave(hideError(err, secrets))
 	}
 	defer res.Body.Close()
 	a := &answer{}
@@ -373,6 +407,21 @@ func (e *endpoint) fetch(ctx context.Context) (more bool, err error) {
 	e.pause = ratelimit.ParseHeader(res.Header, e.now(), e.opts.MaxPause).Pause()
 	e.at = next.clone()
 	return more, s.finish(next)
+}
+
+// leave gives a cursor or a link up that the interface does not take (any more): its window is asked for from its
+// beginning at the next try.
+func (e *endpoint) leave(err error) error {
+	a, ok := asAnswer(err)
+	if !ok || e.def.window == nil || e.at.Cursor == "" && e.at.URL == "" {
+		return err
+	}
+	switch a.status {
+	case http.StatusBadRequest, http.StatusNotFound, http.StatusGone:
+		e.at.Cursor, e.at.URL = "", ""
+		return errcat.Newf(errcat.TransientNetwork, errcat.StageCollect, "api: the cursor of a next page is not taken; the window is read anew: %w", err)
+	}
+	return err
 }
 
 // after finds the position behind a page.
@@ -466,11 +515,12 @@ func (e *endpoint) ask(ctx context.Context, spec *requestSpec, target *url.URL, 
 	if res.StatusCode/100 == 2 || slices.Contains(spec.accept, res.StatusCode) {
 		return res, v.secrets, nil
 	}
+	throttled := e.throttled(res)
 	res.Body.Close()
 	if res.StatusCode == http.StatusUnauthorized {
 		e.token.forget()
 	}
-	return nil, v.secrets, statusError(res, e.name)
+	return nil, v.secrets, statusError(res, e.name, throttled)
 }
 
 // turn gives the endpoint's turn back when the answer has been read.
@@ -496,7 +546,11 @@ func (e *endpoint) build(ctx context.Context, spec *requestSpec, target *url.URL
 			return nil, err
 		}
 		q := target.Query()
-		if err := e.setQuery(q, spec, v); err != nil {
+		pairs := spec.query
+		if v.vars["cursor"] != "" && len(spec.nexts) > 0 {
+			pairs = spec.nexts
+		}
+		if err := e.setQuery(q, pairs, v); err != nil {
 			return nil, err
 		}
 		if name := e.def.page.into; name != "" && e.at.Cursor != "" && spec == &e.def.request {
@@ -537,9 +591,9 @@ func (e *endpoint) build(ctx context.Context, spec *requestSpec, target *url.URL
 	return req, nil
 }
 
-// setQuery adds the parameters of a specification that are not empty.
-func (e *endpoint) setQuery(q url.Values, spec *requestSpec, v *values) error {
-	for _, p := range spec.query {
+// setQuery adds the parameters that are not empty.
+func (e *endpoint) setQuery(q url.Values, pairs []pair, v *values) error {
+	for _, p := range pairs {
 		text, err := p.value.expand(v.get)
 		if err != nil {
 			return err
@@ -563,7 +617,7 @@ func (e *endpoint) follow(ctx context.Context, s *sending, raw []byte) error {
 	}
 	if len(e.def.each.query) > 0 {
 		q := target.Query()
-		if err := e.setQuery(q, e.def.each, &values{ctx: ctx, e: e}); err != nil {
+		if err := e.setQuery(q, e.def.each.query, &values{ctx: ctx, e: e}); err != nil {
 			return err
 		}
 		target.RawQuery = q.Encode()

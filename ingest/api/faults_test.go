@@ -328,6 +328,115 @@ func TestRetryAfter(t *testing.T) {
 	}
 }
 
+// What else than 429 means too many requests is told from a refusal, and waited for.
+func TestThrottled(t *testing.T) {
+	for _, tc := range []struct {
+		name, definition, body string
+		header                 string
+		limited                bool
+	}{
+		{"secondary limit", "github.audit", `{"message":"You have exceeded a secondary rate limit. Please wait a few minutes before you try again."}`, "", true},
+		{"primary limit", "github.audit", `{}`, "X-RateLimit-Remaining: 0", true},
+		{"no right", "github.audit", `{"message":"Must have admin rights to Repository."}`, "X-RateLimit-Remaining: 1700", false},
+		{"requests of a day", "salesforce.events", `[{"message":"TotalRequests Limit exceeded.","errorCode":"REQUEST_LIMIT_EXCEEDED"}]`, "", true},
+		{"no access", "salesforce.events", `[{"errorCode":"API_DISABLED_FOR_ORG"}]`, "", false},
+		{"quota", "google_workspace.reports", `{"error":{"code":403,"errors":[{"domain":"usageLimits","reason":"rateLimitExceeded"}]}}`, "Retry-After: 1", true},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			p := newProduct(t, servers[tc.definition].handler)
+			var times []time.Time
+			p.before = func(w http.ResponseWriter, r *http.Request) bool {
+				if strings.HasSuffix(r.URL.Path, "/token") {
+					return false
+				}
+				if times = append(times, time.Now()); len(times) > 1 {
+					return false
+				}
+				if name, value, ok := strings.Cut(tc.header, ": "); ok {
+					w.Header().Set(name, value)
+					w.Header().Set("X-RateLimit-Reset", fmt.Sprint(clock.Add(time.Hour).Unix()))
+				}
+				w.WriteHeader(http.StatusForbidden)
+				io.WriteString(w, tc.body)
+				return true
+			}
+			o := p.options(tc.definition)
+			o.MaxPause = 400 * time.Millisecond // of the minute, or more, that is asked for
+			var logged bytes.Buffer
+			o.Logger = slog.New(slog.NewTextHandler(&logged, nil))
+			c := &collected{t: t, got: map[string]int{}}
+			err := c.collect(context.Background(), p.source(o))
+			n, _ := c.has()
+			if !tc.limited {
+				if errcat.Of(err) != errcat.AccessDenied || len(times) != 1 {
+					t.Errorf("%v after %d requests", err, len(times))
+				}
+				return
+			}
+			if err != nil || n != 10 || !strings.Contains(logged.String(), "RATE_LIMITED") {
+				t.Fatalf("%d of 10 events, %v; the log: %s", n, err, logged.String())
+			}
+			if pause := times[1].Sub(times[0]); pause < 380*time.Millisecond {
+				t.Errorf("asked again after %s", pause)
+			}
+		})
+	}
+}
+
+// A cursor or link that the interface does not take any more ends nothing: its window is asked for anew.
+func TestCursorIsGone(t *testing.T) {
+	for definition, parameter := range map[string]string{
+		"slack.audit": "cursor", "okta.system": "after", "atlassian.audit": "cursor", "azure.signinlogs": "$skiptoken", "o365.audit": "nextPage",
+	} {
+		t.Run(definition, func(t *testing.T) {
+			p := newProduct(t, servers[definition].handler)
+			refused := 0
+			p.before = func(w http.ResponseWriter, r *http.Request) bool {
+				if refused > 0 || !r.URL.Query().Has(parameter) {
+					return false
+				}
+				refused++
+				w.WriteHeader(http.StatusBadRequest)
+				return true
+			}
+			o := p.options(definition)
+			c := &collected{t: t, got: map[string]int{}}
+			if err := c.collect(context.Background(), p.source(o)); err != nil {
+				t.Fatal(err)
+			}
+			p.events, refused = append(p.events, happened{"event-new", clock.Add(7 * time.Minute)}), 0
+			o.Now = func() time.Time { return clock.Add(20 * time.Minute) }
+			if err := c.collect(context.Background(), p.source(o)); err != nil {
+				t.Fatal(err)
+			}
+			if n, twice := c.has(); n != 11 || twice {
+				t.Errorf("%d of 11 events, twice: %v\n%s", n, twice, strings.Join(p.requests, "\n"))
+			}
+		})
+	}
+}
+
+// After a pause that is longer than the interface looks back, it is asked for what it still has, and what is lost is said.
+func TestWindowTooOld(t *testing.T) {
+	p := newProduct(t, servers["o365.audit"].handler)
+	o := p.options("o365.audit")
+	c := &collected{t: t, got: map[string]int{}}
+	if err := c.collect(context.Background(), p.source(o)); err != nil {
+		t.Fatal(err)
+	}
+	p.now = clock.Add(30 * 24 * time.Hour)
+	o.Now = func() time.Time { return p.now }
+	p.events = append(p.events, happened{"event-lost", clock.Add(24 * time.Hour)}, happened{"event-new", p.now.Add(-6 * 24 * time.Hour)})
+	var logged bytes.Buffer
+	o.Logger = slog.New(slog.NewTextHandler(&logged, nil))
+	if err := c.collect(context.Background(), p.source(o)); err != nil {
+		t.Fatal(err)
+	}
+	if n, twice := c.has(); n != 11 || twice || !strings.Contains(logged.String(), "as old as") {
+		t.Errorf("%d of 11 events, twice: %v; the log: %s\n%s", n, twice, logged.String(), strings.Join(p.requests, "\n"))
+	}
+}
+
 func TestOptions(t *testing.T) {
 	def, err := api.Builtin("okta.system")
 	if err != nil {
@@ -362,6 +471,9 @@ func TestDefinitionErrors(t *testing.T) {
 		good + "auth: {header: {name: X, value: \"{secret.nobody}\"}}\n": `"secret.nobody" is not known`,
 		good + "interval: 1ms\n":                                         "one second",
 		good + "window: {layout: lunar}\n":                               "layout is",
+		good + "window: {oldest: 5m, overlap: 5m}\n":                     "more than overlap",
+		good + "throttled: {status: [4O3]}\n":                            "no HTTP status",
+		good + "throttled: {texts: [quota]}\n":                           "or a pause",
 		good + "format: xml\n":                                           "json or lines",
 		"a: &x 1\n":                                                      "anchor",
 	} {

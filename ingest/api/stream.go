@@ -300,7 +300,7 @@ func (s *stream) open(ctx context.Context) (io.ReadCloser, error) {
 	}
 	if res.StatusCode != http.StatusOK {
 		res.Body.Close()
-		return nil, statusError(res, s.sub.name)
+		return nil, statusError(res, s.sub.name, false)
 	}
 	return res.Body, nil
 }

@@ -44,6 +44,7 @@ type product struct {
 	key    *rsa.PrivateKey
 
 	mu       sync.Mutex
+	now      time.Time // for limits on how old a window may be
 	events   []happened
 	requests []string
 	tokens   int
@@ -60,7 +61,7 @@ type happened struct {
 const pageSize = 3
 
 func newProduct(t *testing.T, handler func(p *product, w http.ResponseWriter, r *http.Request)) *product {
-	p := &product{t: t}
+	p := &product{t: t, now: clock}
 	p.server = httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		p.mu.Lock()
 		defer p.mu.Unlock()
@@ -209,9 +210,15 @@ var servers = map[string]server{
 			return
 		}
 		q := r.URL.Query()
-		events, next := page(p.within(rfc(strings.TrimPrefix(q.Get("phrase"), "created:>=")), clock.Add(time.Hour)), q.Get("after"))
+		from, ok := strings.CutPrefix(q.Get("phrase"), "created:>=")
+		if size, _ := strconv.Atoi(q.Get("per_page")); !ok || q.Get("order") != "asc" || q.Get("include") != "all" || size > 100 {
+			w.WriteHeader(http.StatusUnprocessableEntity)
+			return
+		}
+		events, next := page(p.within(rfc(from), clock.Add(time.Hour)), q.Get("after"))
 		if next != "" {
 			q.Set("after", next)
+			q.Set("before", "")
 			w.Header().Set("Link", "<"+p.server.URL+r.URL.Path+"?"+q.Encode()+`>; rel="next", <`+p.server.URL+`/first>; rel="first"`)
 		}
 		answer(w, list(events, "_document_id"))
@@ -231,11 +238,12 @@ var servers = map[string]server{
 			}
 			p.started = true
 		case r.URL.Path == feed+"subscriptions/content" && p.started:
-			if rfc(q.Get("endTime")).Sub(rfc(q.Get("startTime"))) > 24*time.Hour {
-				w.WriteHeader(http.StatusBadRequest)
+			from, to := rfc(q.Get("startTime")), rfc(q.Get("endTime"))
+			if to.Sub(from) > 24*time.Hour || from.Before(p.now.Add(-7*24*time.Hour)) {
+				w.WriteHeader(http.StatusBadRequest) // AF20030
 				return
 			}
-			events, next := page(p.within(rfc(q.Get("startTime")), rfc(q.Get("endTime"))), q.Get("nextPage"))
+			events, next := page(p.within(from, to), q.Get("nextPage"))
 			var blobs []map[string]any
 			for _, e := range events {
 				blobs = append(blobs, map[string]any{"contentType": q.Get("contentType"), "contentId": e.id, "contentUri": p.server.URL + feed + "audit/" + e.id})
@@ -287,11 +295,14 @@ var servers = map[string]server{
 		}
 		q := r.URL.Query()
 		at, txid, both := strings.Cut(q.Get("next_offset"), ",")
-		if q.Has("next_offset") && (!both || len(at) != 13) {
+		from, to := q.Get("mintime"), q.Get("maxtime")
+		size, _ := strconv.Atoi(q.Get("limit"))
+		switch {
+		case q.Has("next_offset") && (!both || len(at) != 13), len(from) != 13, len(to) != 13, from >= to, size > 1000, q.Get("sort") != "ts:asc":
 			w.WriteHeader(http.StatusBadRequest)
 			return
 		}
-		events, next := page(p.within(unixms(q.Get("mintime")), unixms(q.Get("maxtime"))), txid)
+		events, next := page(p.within(unixms(from), unixms(to).Add(time.Millisecond)), txid)
 		meta := map[string]any{"total_objects": len(events), "next_offset": nil}
 		if next != "" {
 			meta["next_offset"] = []string{strconv.FormatInt(events[len(events)-1].at.UnixMilli(), 10), next}
@@ -371,16 +382,23 @@ var servers = map[string]server{
 		}
 	}},
 	"atlassian.audit": {map[string]string{"host": "", "organization": "o1"}, map[string]string{"token": "the secret"}, func(p *product, w http.ResponseWriter, r *http.Request) {
-		if refuse(w, r.Header.Get("Authorization") == "Bearer the secret" && r.URL.Path == "/admin/v1/orgs/o1/events") {
+		if refuse(w, r.Header.Get("Authorization") == "Bearer the secret" && r.URL.Path == "/admin/v1/orgs/o1/events-stream") {
 			return
 		}
 		q := r.URL.Query()
-		events, next := page(p.within(unixms(q.Get("from")), unixms(q.Get("to"))), q.Get("cursor"))
-		meta := map[string]any{"page_size": len(events)}
-		if next != "" {
-			meta["next"] = next
+		cursor := q.Get("cursor")
+		if cursor == "" {
+			cursor = fmt.Sprintf("c%d", len(p.events)-len(p.within(unixms(q.Get("from")), clock.Add(time.Hour))))
+		} else if q.Has("from") {
+			w.WriteHeader(http.StatusBadRequest)
+			return
 		}
-		answer(w, map[string]any{"data": list(events, "id"), "meta": meta})
+		events, next := page(p.events, cursor)
+		if next == "" { // the last page has a cursor too, to poll with
+			at, _ := strconv.Atoi(strings.TrimPrefix(cursor, "c"))
+			next = fmt.Sprintf("c%d", at+len(events))
+		}
+		answer(w, map[string]any{"data": list(events, "id"), "meta": map[string]any{"page_size": len(events), "next": next}, "links": map[string]any{}})
 	}},
 	"crowdstrike.alerts": {map[string]string{"host": "", "client_id": "client"}, map[string]string{"client_secret": "the secret"}, func(p *product, w http.ResponseWriter, r *http.Request) {
 		switch {
