@@ -110,7 +110,7 @@ func TestFilterValues(t *testing.T) {
 		{`"0" | nonzero`, none}, {`n | nonzero`, "5"}, {`"x" | nonzero`, "x"}, {`n | mul(1000)`, "5000"}, {`f | mul(2)`, "5"}, {`n | mul(0.5)`, "2.5"}, {`big | mul(2)`, failed}, {`a | mul(2)`, failed}, {`n | mul(0)`, "0"},
 		{`n | seconds`, "5000000000"}, {`f | seconds`, "2500000000"}, {`"1.5" | millis`, "1500000"}, {`n | micros`, "5000"}, {`a | micros`, failed}, {`a | millis`, failed}, {`arr | objects("k=Name", "v=Value") | at(1) | get("v")`, "2"}, {`a | objects("k=Name")`, none}, {`big | seconds`, failed}, {`a | seconds`, failed},
 		{`"1:02:03" | duration`, "3723000000000"}, {`"1h2m3s" | duration`, "3723000000000"}, {`"15ms" | duration`, "15000000"}, {`"soon" | duration`, failed},
-		{`"10 KB" | size`, "10000"}, {`"1.5MiB" | size`, "1572864"}, {`"2G" | size`, "2000000000"}, {`"7" | size`, "7"}, {`"7 bytes" | size`, "7"}, {`"-1" | size`, failed}, {`"big" | size`, failed},
+		{`"10 KB" | size`, "10000"}, {`"1.5MiB" | size`, "1572864"}, {`"2G" | size`, "2000000000"}, {`"7" | size`, "7"}, {`"7 bytes" | size`, "7"}, {`"-1" | size`, failed}, {`"big" | size`, failed}, {`"nan" | size`, failed},
 		{`"2026-03-02 09:15:04" | time("2006-01-02 15:04:05")`, "2026-03-02T09:15:04.000Z"}, {`"2026-03-02T09:15:04+02:00" | time`, "2026-03-02T07:15:04.000Z"},
 		{`"02/Mar/2026:09:15:04 +0100" | time("2006/01/02", "clf")`, "2026-03-02T08:15:04.000Z"}, {`"Mar  2 09:15:04" | time("syslog")`, "2026-03-02T09:15:04.000Z"}, {`a | time`, failed},
 		{`"2026-03-02 09:15:04" | time("2006-01-02 15:04:05", o.zone ?? "-05:00")`, "2026-03-02T14:15:04.000Z"},

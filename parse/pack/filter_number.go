@@ -65,12 +65,25 @@ func durationFilter(s *state, v parse.Value) (parse.Value, bool) {
 }
 
 func sizeFilter(s *state, v parse.Value) (parse.Value, bool) {
-	t := strings.ToLower(strings.ReplaceAll(string(bytes.TrimSpace(s.text(v))), " ", ""))
+	var buf [32]byte // the longest number with its unit that means something
+	t := buf[:0]
+	for _, c := range bytes.TrimSpace(s.text(v)) {
+		if c == ' ' {
+			continue
+		}
+		if len(t) == len(buf) {
+			return parse.Value{}, false
+		}
+		if c >= 'A' && c <= 'Z' {
+			c |= 0x20
+		}
+		t = append(t, c)
+	}
 	unit := 1.0
-	t = strings.TrimSuffix(strings.TrimSuffix(t, "ytes"), "yte")
-	t = strings.TrimSuffix(t, "b")
-	binary := strings.HasSuffix(t, "i")
-	t = strings.TrimSuffix(t, "i")
+	t = bytes.TrimSuffix(bytes.TrimSuffix(t, []byte("ytes")), []byte("yte"))
+	t = bytes.TrimSuffix(t, []byte("b"))
+	binary := bytes.HasSuffix(t, []byte("i"))
+	t = bytes.TrimSuffix(t, []byte("i"))
 	if len(t) > 0 {
 		step := 1000.0
 		if binary {
@@ -81,8 +94,8 @@ func sizeFilter(s *state, v parse.Value) (parse.Value, bool) {
 			t = t[:len(t)-1]
 		}
 	}
-	f, err := strconv.ParseFloat(t, 64)
-	if err != nil || f < 0 || f*unit >= 1<<53 {
+	f, err := strconv.ParseFloat(string(t), 64)
+	if err != nil || !(f >= 0 && f*unit < 1<<53) { // NaN is neither
 		return parse.Value{}, false
 	}
 	return parse.IntValue(int64(math.Round(f * unit))), true
