@@ -34,6 +34,7 @@ type core struct {
 	noticeCount  int64        // of the minder
 	keepNotices  bool         // they become events
 	chunks       atomic.Int64 // how many there are
+	views        spareViews
 
 	mu        sync.Mutex // guards what follows
 	closed    bool       // feed is closed
@@ -48,7 +49,6 @@ type core struct {
 	live      ack           // ring of acknowledgements that are not finished
 	spare     *ack
 	classes   []classState // one, or one for each class
-	views     []*Chunk     // spare ones, see split
 	joins     *join        // spare ones
 	notices   []Notice     // to become events
 	noticed   [numNotices]int64
@@ -75,13 +75,20 @@ type sourceState struct {
 	gapSince time.Time     // since when there may be another
 }
 
+// monotonic returns a clock that only the monotonic one moves, which takes half the time of
+// time.Now.
+func monotonic() func() time.Time {
+	begun := time.Now()
+	return func() time.Time { return begun.Add(time.Since(begun)) }
+}
+
 func newCore(l Limits, chunks int) *core {
 	c := &core{
 		limits:  l,
 		free:    newPool[*Chunk](0, nil),
 		patient: make(chan struct{}, maxPool),
 		aborted: make(chan struct{}),
-		mono:    time.Now,
+		mono:    monotonic(),
 		packIDs: map[string]uint16{"": 0},
 		packs:   []packState{{}},
 	}
@@ -191,9 +198,19 @@ func (c *core) send(src *sourceState, ch *Chunk) error {
 	if c.senders != nil && !ch.extra {
 		c.senders.sent(src, ch.Msgs, now)
 	}
+	mixed := c.ladder != nil && ch.mixed
+	var p parts
+	if mixed {
+		p = c.divide(ch)
+	}
 	c.mu.Lock()
 	if c.closed || src.ended {
 		c.mu.Unlock()
+		for _, v := range p.views {
+			if v != nil {
+				c.spareView(v)
+			}
+		}
 		return ErrClosed
 	}
 	src.bytes += int64(bytes)
@@ -211,8 +228,8 @@ func (c *core) send(src *sourceState, ch *Chunk) error {
 	src.ledger.InFlight += int64(len(ch.Msgs))
 	src.chunks++
 	ch.src, ch.state, ch.sent = src, chunkSent, now
-	if c.ladder != nil && ch.mixed {
-		c.split(src, ch) // unlocks
+	if mixed {
+		c.split(src, ch, &p) // unlocks
 		return nil
 	}
 	c.classes[ch.class].ledger.Received += int64(len(ch.Msgs))
@@ -222,17 +239,19 @@ func (c *core) send(src *sourceState, ch *Chunk) error {
 	return nil
 }
 
-// queue numbers ch and hands it to the workers. The caller holds mu.
-func (c *core) queue(src *sourceState, ch *Chunk) {
-	ch.ack = c.newAck(src, ch)
-	if c.global {
-		ch.seq = c.seq
-		c.seq++
-	} else {
-		ch.seq = src.seq[ch.class]
-		src.seq[ch.class]++
+// queue numbers chunks and hands them to the workers. The caller holds mu.
+func (c *core) queue(src *sourceState, chunks ...*Chunk) {
+	for _, ch := range chunks {
+		ch.ack = c.newAck(src, ch)
+		if c.global {
+			ch.seq = c.seq
+			c.seq++
+		} else {
+			ch.seq = src.seq[ch.class]
+			src.seq[ch.class]++
+		}
 	}
-	c.feed.push(ch)
+	c.feed.push(chunks...)
 }
 
 // close ends the input of the workers.

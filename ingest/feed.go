@@ -61,12 +61,16 @@ func newFeed(weights []float64, batches int) *feed {
 	return f
 }
 
-// push appends c to its lane.
-func (f *feed) push(c *Chunk) {
+// push appends chunks to their lanes.
+func (f *feed) push(chunks ...*Chunk) {
 	f.mu.Lock()
-	f.put(c, false)
+	for _, c := range chunks {
+		f.put(c, false)
+	}
 	f.mu.Unlock()
-	f.ready.Signal()
+	for range chunks {
+		f.ready.Signal()
+	}
 }
 
 // put is push, also to the front of the lane, with mu held.
@@ -266,8 +270,9 @@ func (f *feed) state(dst []int) (depths []int, workers, waiting int) {
 // holdChunks is how many free chunks are held back at most.
 const holdChunks = 8
 
-// busy reports whether the workers have enough to do. The caller holds mu.
-func (f *feed) busy() bool { return f.queued() > f.workers }
+// busy reports whether the workers have enough to do, for as long at least as a source takes
+// to wake and to fill a chunk. The caller holds mu.
+func (f *feed) busy() bool { return f.queued() > runAhead*f.workers }
 
 // hold takes a chunk that has become free. A source that waits for one is woken as soon as
 // the workers could run out of work, or there are a few: to wake its thread for each, which

@@ -19,12 +19,13 @@ import (
 // memory, which are never used again, and another worker does the chunk from the start,
 // without the message at which the first one hung.
 type watch struct {
-	name  string
-	id    []byte        // set before the first batch: of the goroutine, as in a stack trace
-	state atomic.Uint32 // watchIdle…
-	place atomic.Uint64 // number of the batch, and of the message in it
-	stage atomic.Int32  // the stage that was called last
-	batch uint64
+	name   string
+	number int
+	id     []byte        // set before the first batch: of the goroutine, as in a stack trace
+	state  atomic.Uint32 // watchIdle…
+	place  atomic.Uint64 // number of the batch, and of the message in it
+	stage  atomic.Int32  // the stage that was called last
+	batch  uint64
 
 	// What the minder saw the last time.
 	seen  uint64
@@ -71,7 +72,7 @@ func (p *Pipeline[T]) startWorker() {
 	l := &p.workers
 	l.mu.Lock()
 	w := &worker[T]{p: p, packs: map[string]knownPack{"": {}}}
-	w.name = fmt.Sprintf("worker %d", l.started)
+	w.number, w.name = l.started, fmt.Sprintf("worker %d", l.started)
 	l.started++
 	l.live = append(l.live, w)
 	l.wg.Add(1)

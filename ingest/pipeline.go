@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -126,17 +127,26 @@ func (p *Pipeline[T]) weights() []float64 {
 // addSlots makes n more batches for each class. They take memory when they are used.
 func (p *Pipeline[T]) addSlots(n int) { p.core.feed.add(n) }
 
-// takeSlot returns a batch; the caller has the right to one.
-func (p *Pipeline[T]) takeSlot() *slot[T] {
+// takeSlot returns a batch for a worker, which has the right to one: the one that this worker
+// filled last, since its lines are in the caches of the worker's processor; else one that
+// nobody has filled for the longest time.
+func (p *Pipeline[T]) takeSlot(worker int) *slot[T] {
 	p.slots.Lock()
 	defer p.slots.Unlock()
-	last := len(p.slots.free) - 1
-	if last < 0 {
-		return &slot[T]{p: p, dead: &deadBatch{}}
+	free := p.slots.free
+	if len(free) == 0 {
+		return &slot[T]{p: p, dead: &deadBatch{}, worker: worker}
 	}
-	s := p.slots.free[last]
-	p.slots.free[last] = nil
-	p.slots.free = p.slots.free[:last]
+	at := 0
+	for i := len(free) - 1; i > 0; i-- {
+		if free[i].worker == worker {
+			at = i
+			break
+		}
+	}
+	s := free[at]
+	s.worker = worker
+	p.slots.free = slices.Delete(free, at, at+1)
 	return s
 }
 

@@ -1,8 +1,12 @@
 package ingest
 
 import (
+	"slices"
 	"sync"
 	"testing"
+	"time"
+
+	"github.com/penstock-dev/penstock/parse"
 )
 
 // TestBypass writes past a queue only while nothing is in it or being written, and what is
@@ -73,17 +77,17 @@ func TestHold(t *testing.T) {
 			t.Errorf("%s: %d are free, want %d", when, free, want)
 		}
 	}
-	queue(3)
+	queue(4)
 	f.hold(&Chunk{})
 	expect(1, "nobody waits")
 	f.want(1)
 	f.hold(&Chunk{})
 	f.hold(&Chunk{})
-	expect(1, "three chunks wait for one worker")
+	expect(1, "four chunks wait for one worker")
 	f.next()
-	expect(1, "two are left")
+	expect(1, "three are left")
 	f.next()
-	expect(3, "one is left")
+	expect(3, "two are left")
 	f.hold(&Chunk{})
 	expect(4, "the worker could run out of work")
 	queue(20)
@@ -99,4 +103,45 @@ func TestHold(t *testing.T) {
 	f.hold(&Chunk{})
 	f.want(-1)
 	expect(6+holdChunks, "the source does not wait any more")
+}
+
+// TestTakeSlot gives a worker the batch that it filled last, and the one that has rested for
+// the longest time where it has none.
+func TestTakeSlot(t *testing.T) {
+	p := &Pipeline[int]{}
+	slots := make([]*slot[int], 4)
+	for i := range slots {
+		slots[i] = p.takeSlot(i % 2) // none is free: they are made
+	}
+	p.slots.free = append(p.slots.free, slots...)
+	for _, step := range []struct{ worker, want int }{{0, 2}, {0, 0}, {0, 1}, {1, 3}} {
+		if s := p.takeSlot(step.worker); s != slots[step.want] {
+			t.Errorf("worker %d got slot %d, want %d", step.worker, slices.Index(slots, s), step.want)
+		}
+	}
+}
+
+// TestDividedChunkRefused sends a chunk of two classes after the end of its source: it stays
+// the source's, and the views that were made of it can be used again.
+func TestDividedChunkRefused(t *testing.T) {
+	pr := &Priorities[int]{Classes: []Class{{}, {}}, Classify: func(m *parse.Message) int { return int(m.Raw[0] - '0') }}
+	if err := pr.prepare(); err != nil {
+		t.Fatal(err)
+	}
+	c := newCore(Limits{ChunkSize: 100, ChunkMsgs: 10}, 2)
+	c.feed, c.now, c.ladder, c.classes = newFeed([]float64{1, 1}, 2), time.Now, newLadder(pr), make([]classState, 2)
+	src := &sourceState{ended: true}
+	ch := c.fill(&Chunk{})
+	for _, raw := range []string{"0", "1", "0"} {
+		ch.Add(parse.Message{Raw: []byte(raw)})
+	}
+	if err := c.send(src, ch); err != ErrClosed || ch.state != chunkFilling || len(ch.Msgs) != 3 {
+		t.Fatalf("%v, the chunk has %d messages", err, len(ch.Msgs))
+	}
+	if n := len(c.views.free); n != 2 {
+		t.Errorf("%d views can be used again, want 2", n)
+	}
+	if src.ledger != (Ledger{}) || c.classes[0].ledger != (Ledger{}) || c.feed.queued() != 0 {
+		t.Errorf("a refused chunk was counted: %+v", src.ledger)
+	}
 }

@@ -101,34 +101,32 @@ func (c *core) newJoin(done func(Result), n int) *join {
 	return j
 }
 
-// split queues the messages of ch in one view for each class, after it has shed what
-// is to be shed. A view has its own acknowledgement; the chunk's buffer is free when
-// the last view has been released. The caller holds mu, which split gives back.
-func (c *core) split(src *sourceState, ch *Chunk) {
-	var views [maxClasses]*Chunk
-	shed := 0
-	fault, n := 0, 0
+// parts are the messages of a chunk that has several classes: a view for each class, and how
+// many messages of each are given up.
+type parts struct {
+	views         [maxClasses]*Chunk
+	sampled, shed [maxClasses]int64
+}
+
+// divide makes the parts of ch, which is mixed. It looks at every message, which is too long
+// for core.mu.
+func (c *core) divide(ch *Chunk) (p parts) {
+	fault := 0
 	for i := range ch.Msgs {
 		mark := ch.classes[i]
 		class := mark & classBits
-		st := &c.classes[class]
-		st.ledger.Received++
 		if mark&shedNow != 0 {
-			shed++
-			st.ledger.Shed++
 			if mark&sampleNow != 0 {
-				st.sampled++
+				p.sampled[class]++
 			} else {
-				st.shed++
+				p.shed[class]++
 			}
 			continue
 		}
-		st.ledger.InFlight++
-		v := views[class]
+		v := p.views[class]
 		if v == nil {
 			v = c.newView(ch, class)
-			views[class] = v
-			n++
+			p.views[class] = v
 		}
 		for fault < len(ch.Faults) && ch.Faults[fault].Msg < i {
 			fault++
@@ -140,17 +138,42 @@ func (c *core) split(src *sourceState, ch *Chunk) {
 		}
 		v.Msgs = append(v.Msgs, ch.Msgs[i])
 	}
-	if shed > 0 {
-		src.ledger.Shed += int64(shed)
-		src.ledger.InFlight -= int64(shed)
-		c.packs[0].ledger.Received += int64(shed)
-		c.packs[0].ledger.Shed += int64(shed)
+	return p
+}
+
+// split queues the parts of ch, after it has shed what is to be shed. A view has its own
+// acknowledgement; the chunk's buffer is free when the last view has been released. The
+// caller holds mu, which split gives back.
+func (c *core) split(src *sourceState, ch *Chunk, p *parts) {
+	var queued [maxClasses]*Chunk
+	views := queued[:0]
+	given := int64(0)
+	for class := range c.classes {
+		st := &c.classes[class]
+		gone, kept := p.sampled[class]+p.shed[class], int64(0)
+		if v := p.views[class]; v != nil {
+			v.src, v.state, v.sent = src, chunkSent, ch.sent
+			kept = int64(len(v.Msgs))
+			views = append(views, v)
+		}
+		st.ledger.Received += gone + kept
+		st.ledger.Shed += gone
+		st.ledger.InFlight += kept
+		st.sampled += p.sampled[class]
+		st.shed += p.shed[class]
+		given += gone
 	}
-	result := Result{Shed: shed, ByClass: shed}
-	if shed > 0 {
+	if given > 0 {
+		src.ledger.Shed += given
+		src.ledger.InFlight -= given
+		c.packs[0].ledger.Received += given
+		c.packs[0].ledger.Shed += given
+	}
+	result := Result{Shed: int(given), ByClass: int(given)}
+	if given > 0 {
 		result.Err = errShedByClass
 	}
-	if n == 0 {
+	if len(views) == 0 {
 		done := ch.Done
 		c.mu.Unlock()
 		c.recycle(ch)
@@ -158,31 +181,51 @@ func (c *core) split(src *sourceState, ch *Chunk) {
 		return
 	}
 	// One reference and one part are split's own, until everything is queued.
-	ch.views.Store(int32(n) + 1)
-	j := c.newJoin(ch.Done, n+1)
+	ch.views.Store(int32(len(views)) + 1)
+	j := c.newJoin(ch.Done, len(views)+1)
 	for _, v := range views {
-		if v != nil {
-			v.Done = j.part
-			c.queue(src, v)
-		}
+		v.Done = j.part
 	}
+	c.queue(src, views...)
 	c.mu.Unlock()
 	c.dropView(ch)
 	j.add(result)
 }
 
-// newView returns a chunk without a buffer of its own. The caller holds mu.
+// spareViews are views that can be used again.
+type spareViews struct {
+	mu   sync.Mutex
+	free []*Chunk
+}
+
+// newView returns a chunk without a buffer of its own.
 func (c *core) newView(ch *Chunk, class uint8) *Chunk {
 	var v *Chunk
-	if n := len(c.views); n > 0 {
-		v = c.views[n-1]
-		c.views[n-1] = nil
-		c.views = c.views[:n-1]
-	} else {
+	c.views.mu.Lock()
+	if n := len(c.views.free); n > 0 {
+		v = c.views.free[n-1]
+		c.views.free[n-1] = nil
+		c.views.free = c.views.free[:n-1]
+	}
+	c.views.mu.Unlock()
+	if v == nil {
 		v = &Chunk{}
 	}
-	v.Buf, v.whole, v.class, v.src, v.state, v.sent = ch.Buf, ch, class, ch.src, chunkSent, ch.sent
+	v.Buf, v.whole, v.class = ch.Buf, ch, class
 	return v
+}
+
+// spareView keeps a view that nobody uses any more.
+func (c *core) spareView(v *Chunk) {
+	msgs, faults := v.Msgs, v.Faults
+	clear(msgs)
+	clear(faults)
+	*v = Chunk{Msgs: msgs[:0], Faults: faults[:0]}
+	if cap(msgs) <= 2*c.limits.ChunkMsgs && cap(faults) <= 64 {
+		c.views.mu.Lock()
+		c.views.free = append(c.views.free, v)
+		c.views.mu.Unlock()
+	}
 }
 
 // recycleView gives back a view and its part of the chunk.
@@ -191,15 +234,7 @@ func (c *core) recycleView(v *Chunk) {
 	if v.lent.Load() {
 		whole.lent.Store(true)
 	} else {
-		msgs, faults := v.Msgs, v.Faults
-		clear(msgs)
-		clear(faults)
-		*v = Chunk{Msgs: msgs[:0], Faults: faults[:0]}
-		if cap(msgs) <= 2*c.limits.ChunkMsgs && cap(faults) <= 64 {
-			c.mu.Lock()
-			c.views = append(c.views, v)
-			c.mu.Unlock()
-		}
+		c.spareView(v)
 	}
 	c.dropView(whole)
 }

@@ -17,6 +17,7 @@ type slot[T any] struct {
 	p      *Pipeline[T]
 	set    *set[T] // what it was made with, until it is handed to the outputs
 	class  uint8
+	worker int // number of the one that filled it last
 	batch  batch.Batch[T]
 	events parse.Events[T] // where some sink reads events; else the worker's own are used
 	items  []int32         // of each row
@@ -162,7 +163,7 @@ func (w *worker[T]) run() {
 		case !batch:
 			p.shed(c)
 		default:
-			if !w.chunk(p.takeSlot(), c) {
+			if !w.chunk(p.takeSlot(w.number), c) {
 				return
 			}
 		}
