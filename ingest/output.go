@@ -46,6 +46,7 @@ type output[E any] struct {
 	counts   SinkStats
 	lastErr  error
 	errs     map[errcat.Category]error // the first of each category, for Run
+	gaveUp   atomic.Bool               // counts are final, see giveUp
 	finished atomic.Bool               // run has returned
 }
 
@@ -135,10 +136,23 @@ func (o *output[E]) run() {
 		}
 		c.release()
 	}
-	if w := o.current(); !o.core.isAborted() {
+	if w := o.current(); !o.core.isAborted() && !o.gaveUp.Load() {
 		o.flush(w)
 	}
 	o.late.Wait()
+}
+
+// giveUp ends the account of a sink that has not returned at the end of Run: what it has not
+// taken has failed, it gets nothing more, and what it does later changes nothing.
+func (o *output[E]) giveUp() {
+	if o.finished.Load() {
+		return
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.gaveUp.Store(true)
+	o.counts.Failed += o.counts.InFlight
+	o.counts.InFlight = 0
 }
 
 // flush flushes a sink that holds rows back.
@@ -154,10 +168,12 @@ func (o *output[E]) flush(w *writer[E]) {
 
 func (o *output[E]) deliver(c cargo[E]) {
 	b := c.rows()
-	if o.core.isAborted() {
+	if o.core.isAborted() || o.gaveUp.Load() {
 		o.mu.Lock()
-		o.counts.Failed += int64(b.Len())
-		o.counts.InFlight -= int64(b.Len())
+		if !o.gaveUp.Load() {
+			o.counts.Failed += int64(b.Len())
+			o.counts.InFlight -= int64(b.Len())
+		}
 		o.mu.Unlock()
 		o.markAll(c, stateFailed, errAborted)
 		o.answer(c.answerTo())
@@ -276,10 +292,12 @@ func keep[E any](c cargo[E]) (*batch.Batch[E], []int32) {
 func (o *output[E]) settle(w *writer[E], kept lostCargo[E], c cargo[E], n, bytes int, err error) {
 	if err == nil {
 		o.mu.Lock()
-		o.counts.Rows += int64(n)
-		o.counts.Bytes += int64(bytes)
-		o.counts.InFlight -= int64(n)
-		o.lastErr, o.writing = nil, time.Time{}
+		if !o.gaveUp.Load() {
+			o.counts.Rows += int64(n)
+			o.counts.Bytes += int64(bytes)
+			o.counts.InFlight -= int64(n)
+			o.lastErr, o.writing = nil, time.Time{}
+		}
 		o.mu.Unlock()
 		o.answer(kept.ack)
 		return
@@ -308,12 +326,14 @@ func (o *output[E]) settle(w *writer[E], kept lostCargo[E], c cargo[E], n, bytes
 		}
 	}
 	o.mu.Lock()
-	o.counts.Rows += int64(n - len(failed))
-	o.counts.Failed += int64(len(failed))
-	o.counts.DeadLettered += int64(buried)
-	o.counts.Bytes += int64(bytes)
-	o.counts.InFlight -= int64(n)
-	o.writing = time.Time{}
+	if !o.gaveUp.Load() {
+		o.counts.Rows += int64(n - len(failed))
+		o.counts.Failed += int64(len(failed))
+		o.counts.DeadLettered += int64(buried)
+		o.counts.Bytes += int64(bytes)
+		o.counts.InFlight -= int64(n)
+		o.writing = time.Time{}
+	}
 	o.mu.Unlock()
 	o.note(err, gone)
 	o.answer(kept.ack)

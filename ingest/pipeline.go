@@ -193,7 +193,8 @@ var ErrRunTwice = errors.New("ingest: a pipeline runs once; make another with Ne
 // When ctx ends the sources are told to stop, and what they have sent is still
 // delivered, for at most Config.ShutdownTimeout. What is left then is acknowledged as
 // failed. A source, sink or plugin that does not return even then is left behind with
-// its goroutine, and the error says so.
+// its goroutine, and the error says so; so is a best-effort sink that does not return at
+// the end of the time that it gets when all else has ended.
 //
 // The error joins those of the sources, the first of each category of each required
 // sink that lost rows, and the cause of ctx if rows failed because it ended. An end of
@@ -250,15 +251,18 @@ func (p *Pipeline[T]) Run(ctx context.Context) error {
 		if !within(drained, shutdownGrace, nil) {
 			close(abandoned)
 			<-drained
-			p.running.Range(func(name, _ any) bool {
-				errs = append(errs, errcat.Newf(errcat.Timeout, errcat.StageUnknown,
-					"%s did not return when it was told to stop: its goroutine is left behind", name))
-				return true
-			})
 		}
 		if p.core.giveUpAll() > 0 || p.core.snapshot().Failed > 0 {
 			errs = append(errs, fmt.Errorf("ingest: stopped before everything was delivered: %w", cause()))
 		}
+	}
+	p.running.Range(func(name, _ any) bool {
+		errs = append(errs, errcat.Newf(errcat.Timeout, errcat.StageUnknown,
+			"%s did not return when it was told to stop: its goroutine is left behind", name))
+		return true
+	})
+	for _, o := range p.allOutputs() {
+		o.giveUp()
 	}
 	close(ended)
 	minding.Wait()
@@ -319,8 +323,14 @@ func (p *Pipeline[T]) drain(sourceCtx, sinkCtx context.Context, drained chan<- s
 	p.sinks.wait(abandoned)
 	// What best effort has not delivered by now keeps nobody waiting for ever.
 	late := time.AfterFunc(p.cfg.ShutdownTimeout, func() { leave(errTooLate) })
-	p.beside.wait(abandoned)
+	hangs := time.NewTimer(p.cfg.ShutdownTimeout + shutdownGrace)
+	select {
+	case <-p.beside.ended():
+	case <-abandoned:
+	case <-hangs.C:
+	}
 	late.Stop()
+	hangs.Stop()
 	if p.dead != nil {
 		p.dead.queue.close()
 	}
@@ -341,16 +351,21 @@ func (g *group) start(running *sync.Map, name string, f func()) {
 	}()
 }
 
-// wait returns when all have ended or abandoned is closed. In the second case the
-// goroutine that it starts ends with those that it waits for.
-func (g *group) wait(abandoned <-chan struct{}) {
+// ended returns a channel that is closed when all have ended. The goroutine that it starts
+// ends with them.
+func (g *group) ended() <-chan struct{} {
 	done := make(chan struct{})
 	go func() {
 		g.Wait()
 		close(done)
 	}()
+	return done
+}
+
+// wait returns when all have ended or abandoned is closed.
+func (g *group) wait(abandoned <-chan struct{}) {
 	select {
-	case <-done:
+	case <-g.ended():
 	case <-abandoned:
 	}
 }

@@ -182,6 +182,57 @@ func TestStopHung(t *testing.T) {
 	}
 }
 
+// A best-effort sink that hangs and hears nothing holds up no pipeline whose sources have
+// ended: it is left behind, what it has not taken has failed, and it gets nothing more.
+func TestEndBesideHung(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		release := make(chan struct{})
+		writes := 0
+		cfg := config(nil, ingest.SourceFunc(func(_ context.Context, out *ingest.Emit) error {
+			for range 3 {
+				c, err := out.Chunk()
+				if err != nil {
+					return err
+				}
+				c.Add(parse.Message{Raw: []byte("x")})
+				if err := out.Send(c); err != nil {
+					return err
+				}
+			}
+			return nil
+		}))
+		cfg.Outputs = []ingest.Output[event]{{Name: "good", Sink: discard()}, {Name: "hung", BestEffort: true, Sink: batch.SinkFunc[event](func(context.Context, *batch.Batch[event]) error {
+			writes++
+			<-release
+			return nil
+		})}}
+		cfg.ShutdownTimeout = 3 * time.Second
+		p := mustNew(t, cfg)
+		begin := time.Now()
+		err := p.Run(context.Background())
+		if d := time.Since(begin); d != 3800*time.Millisecond {
+			t.Errorf("Run returned after %s, want the shutdown time of 3 s and 0.8 s of grace", d)
+		}
+		if err == nil || !strings.Contains(err.Error(), "sink hung") || !strings.Contains(err.Error(), "left behind") {
+			t.Errorf("Run says %v", err)
+		}
+		check := func(when string) {
+			s := p.Stats()
+			good, hung := s.Sinks[0], s.Sinks[1]
+			if err := s.Check(); err != nil || s.Delivered != 3 || good.Rows != 3 || hung.Failed != 3 || hung.InFlight != 0 || hung.Rows != 0 {
+				t.Errorf("%s: %v, %d delivered, the good sink %+v, the other one %+v", when, err, s.Delivered, good, hung)
+			}
+		}
+		check("at the end of Run")
+		close(release)
+		synctest.Wait()
+		check("after the sink has returned")
+		if writes != 1 {
+			t.Errorf("the sink that was left behind was called %d times, want 1", writes)
+		}
+	})
+}
+
 // StopOnError: the sink's error ends the sources, and Run returns it.
 func TestStopOnError(t *testing.T) {
 	noLeaks(t)
