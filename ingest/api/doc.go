@@ -59,6 +59,6 @@
 //
 // # Concurrency
 //
-// Run is called once. Stats may be called at any time from any goroutine. Run starts a goroutine
+// Run is called once. Stats may be called at any time from any goroutine. Run starts two goroutines
 // for each endpoint, two more for each stream, and waits for all of them.
 package api

@@ -51,13 +51,11 @@ type endpoint struct {
 	stats   Stats
 	pages   []*page // sent and not yet safe, in order
 	settled sync.Cond
-	// progress counts results.
-	progress int
 	// onFailure, if set, is called after a result that makes a page fail.
 	onFailure func()
 	streams   map[string]*endpoint // by name, of a definition with a stream
 
-	wake chan struct{} // of the committer
+	wake chan struct{} // of the committer, which an endpoint and its streams share
 }
 
 // page is what one answer gave, on its way.
@@ -246,32 +244,6 @@ func (e *endpoint) pagesAre(ctx context.Context, settled func() bool) error {
 		return errNotTaken
 	}
 	return nil
-}
-
-// lastWait is for how long without any result what is on its way is waited for at the end of a
-// stream, so that the next one does not bring it again.
-const lastWait = time.Second
-
-// drain waits for what is on its way.
-func (e *endpoint) drain() {
-	for {
-		e.mu.Lock()
-		before := e.progress
-		pending := slices.ContainsFunc(e.pages, func(p *page) bool { return p.pending > 0 })
-		e.mu.Unlock()
-		if !pending {
-			return
-		}
-		ctx, cancel := context.WithTimeout(context.Background(), lastWait)
-		_ = e.wait(ctx)
-		cancel()
-		e.mu.Lock()
-		stuck := e.progress == before
-		e.mu.Unlock()
-		if stuck {
-			return
-		}
-	}
 }
 
 // poll fetches pages until there are no more.

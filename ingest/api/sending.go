@@ -117,7 +117,6 @@ func (e *endpoint) result(p *page, r ingest.Result) {
 	e.mu.Lock()
 	p.pending--
 	p.failed = p.failed || r.Failed > 0
-	e.progress++
 	e.settled.Broadcast()
 	failed := e.onFailure
 	if !p.failed {
@@ -138,15 +137,15 @@ func (e *endpoint) wakeUp() {
 	}
 }
 
-// committer stores positions. It is the body of a goroutine of run, which ends it by
+// committer stores positions, those of the streams as well. It is the body of a goroutine of run, which ends it by
 // closing stop and waits for it.
 func (e *endpoint) committer(stop <-chan struct{}) {
 	for {
 		select {
 		case <-e.wake:
-			e.commit()
+			e.commitAll()
 		case <-stop:
-			e.commit()
+			e.commitAll()
 			return
 		}
 	}
@@ -154,6 +153,14 @@ func (e *endpoint) committer(stop <-chan struct{}) {
 
 // storeAgain is when a position that could not be stored is tried again, though nothing new has come.
 const storeAgain = 5 * time.Second
+
+// commitAll is commit for the endpoint and its streams.
+func (e *endpoint) commitAll() {
+	e.commit()
+	for _, sub := range e.substreams() {
+		sub.commit()
+	}
+}
 
 // commit stores the position behind the pages that are safe, in their order.
 func (e *endpoint) commit() {

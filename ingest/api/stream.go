@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -181,7 +182,7 @@ func (e *endpoint) substream(name string) *endpoint {
 		return sub
 	}
 	sub := &endpoint{
-		def: e.def, name: name, opts: e.opts, now: e.now, log: e.log, store: e.store, out: e.out, origin: e.origin, wake: make(chan struct{}, 1),
+		def: e.def, name: name, opts: e.opts, now: e.now, log: e.log, store: e.store, out: e.out, origin: e.origin, wake: e.wake,
 	}
 	sub.settled.L = &sub.mu
 	sub.at = e.store.load(name)
@@ -191,6 +192,13 @@ func (e *endpoint) substream(name string) *endpoint {
 	}
 	e.streams[name] = sub
 	return sub
+}
+
+// substreams are all streams that there have been. The caller does not hold mu.
+func (e *endpoint) substreams() []*endpoint {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return slices.Collect(maps.Values(e.streams))
 }
 
 // streamURL checks where a stream is said to be.
@@ -219,16 +227,6 @@ func (s *stream) run(ctx context.Context) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	sub := s.sub
-	stop, stopped := make(chan struct{}), make(chan struct{})
-	go func() {
-		defer close(stopped)
-		sub.committer(stop)
-	}()
-	defer func() {
-		sub.drain()
-		close(stop)
-		<-stopped
-	}()
 	sub.back(ctx)
 	sub.mu.Lock()
 	sub.onFailure = func() { cancel(errNotTaken) }
@@ -412,12 +410,7 @@ func readLine(in *bufio.Reader, b []byte, limit int) ([]byte, error) {
 // streamStats adds the counters of the streams to those of their endpoint. The caller does
 // not hold mu.
 func (e *endpoint) streamStats(sum *Stats) {
-	e.mu.Lock()
-	subs := make([]*endpoint, 0, len(e.streams))
-	for _, sub := range e.streams {
-		subs = append(subs, sub)
-	}
-	e.mu.Unlock()
+	subs := e.substreams()
 	slices.SortFunc(subs, func(a, b *endpoint) int { return strings.Compare(a.name, b.name) })
 	var at []string
 	for _, sub := range subs {

@@ -263,6 +263,37 @@ func TestEventStream(t *testing.T) {
 	}
 }
 
+// TestEventStreamSettles stops a source whose sink is slow: what the sink takes while the
+// pipeline ends is not asked for again.
+func TestEventStreamSettles(t *testing.T) {
+	f := newFalcon(t, 1)
+	f.add(0, 10)
+	o := f.options()
+	begun, release := make(chan struct{}), make(chan struct{})
+	var once sync.Once
+	c := &collected{t: t, got: map[string]int{}, before: func() {
+		once.Do(func() { close(begun) })
+		<-release
+	}}
+	f.follow(c, o, func() bool {
+		select {
+		case <-begun:
+			time.AfterFunc(1500*time.Millisecond, func() { close(release) }) // the source is stopped by then
+			return true
+		default:
+			return false
+		}
+	})
+	taken, _ := c.has()
+	f.add(0, 5)
+	f.follow(c, o, c.want(15))
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if n, twice := c.has(); taken == 0 || n != 15 || twice || f.offsets[1] != strconv.Itoa(taken) {
+		t.Errorf("%d events were taken at the stop, then %d, twice: %v; asked for the offsets %q", taken, n, twice, f.offsets)
+	}
+}
+
 // TestEventStreamRefresh keeps a session alive beyond its interval, through refreshes that
 // fail at first.
 func TestEventStreamRefresh(t *testing.T) {

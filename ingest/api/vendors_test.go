@@ -457,6 +457,8 @@ type collected struct {
 	got map[string]int
 	// fail makes the sink refuse while it is positive.
 	fail int
+	// before, if set, is called by the sink for each batch.
+	before func()
 }
 
 func (c *collected) collect(ctx context.Context, src *api.Source) error {
@@ -468,6 +470,9 @@ func (c *collected) collect(ctx context.Context, src *api.Source) error {
 			return nil
 		}),
 		Outputs: []ingest.Output[string]{{Retry: batch.RetryOptions{Attempts: 1}, Sink: batch.SinkFunc[string](func(_ context.Context, b *batch.Batch[string]) error {
+			if c.before != nil {
+				c.before()
+			}
 			c.mu.Lock()
 			defer c.mu.Unlock()
 			if c.fail > 0 {
