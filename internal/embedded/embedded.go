@@ -14,8 +14,8 @@ const freeTokens = 4
 // Find returns where the header that begins with magic ("CEF:"), a version and a pipe
 // begins in raw, or -1. It is found at the start, or after what looks like a syslog header
 // or what a syslog reader left of one: an optional priority, version and time, up to
-// four words of the kind that host and program names are, structured data. Text that
-// merely mentions the format is not of it.
+// four words of the kind that host and program names are, structured data; relays may have put
+// theirs in front, if that of the device has a priority. Text that merely mentions the format is not of it.
 //
 // Without a priority or a time at most two words may stand before it, the second
 // of which ends with a colon or is a single dash.
@@ -56,19 +56,19 @@ func isStart(b []byte, magic string) bool {
 func findAfterSyslog(raw []byte, i int, magic string) int {
 	end := min(len(raw), maxPrefix)
 	syslog := false // a priority or a time was seen
-	if raw[i] == '<' {
-		k := i + 1
-		for k < end && raw[k]-'0' < 10 {
-			k++
-		}
-		if k == i+1 || k == end || raw[k] != '>' {
-			return -1
-		}
-		i, syslog = k+1, true
-	}
 	free := 0
 	for i < end {
 		switch raw[i] {
+		case '<': // a header, perhaps behind that of a relay
+			k := i + 1
+			for k < end && raw[k]-'0' < 10 {
+				k++
+			}
+			if k == i+1 || k == end || raw[k] != '>' {
+				return -1
+			}
+			i, syslog, free = k+1, true, 0
+			continue
 		case ' ', '\t':
 			i++
 			continue

@@ -359,7 +359,7 @@ func (sg *signature) matches(v *view) bool {
 			return false
 		}
 	}
-	if sg.header != "" && !headerIs(sg.header, v.headerKind()) {
+	if sg.header != "" && !headerIs(sg.header, v.kind) {
 		return false
 	}
 	if len(sg.prefixes) > 0 && !slices.ContainsFunc(sg.prefixes, func(p []byte) bool { return bytes.HasPrefix(v.payload, p) }) {

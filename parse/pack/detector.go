@@ -135,7 +135,7 @@ type textIndex struct {
 	// Those that are sure and know how the payload begins, as an element or otherwise, by its first
 	// byte. They are tried before all others.
 	sure    [256][]int32
-	header  [4]bitset // the others, by view.headerKind
+	header  [4]bitset // the others, by view.kind
 	payload *positions
 	raw     *positions
 	app     apps
@@ -326,7 +326,7 @@ func (t *textIndex) narrow(live bitset, v *view) bool {
 	var key narrowKey
 	h := uint32(t.payload.rowsOf(key.rows[:depth], &key.payload, v.payload))
 	h = h*0x9e3779b1 + t.raw.rowsOf(key.rows[depth:], &key.raw, v.raw)
-	key.header = uint16(v.headerKind())
+	key.header = uint16(v.kind)
 	there := v.marks()
 	key.marks = [2]uint64{there[0], there[1]}
 	h = h*0x9e3779b1 + uint32(key.header) + uint32(len(v.app))<<2
@@ -499,7 +499,7 @@ func (a *apps) narrow(live, mask bitset, app []byte) {
 	}
 }
 
-// headerIs reports whether a signature's header allows a kind that view.headerKind gave.
+// headerIs reports whether a signature's header allows a kind of header.
 func headerIs(header string, kind int) bool {
 	switch header {
 	case "any":

@@ -116,8 +116,8 @@ Formats and the native names that they give:
 	        syslog.hostname .appname .procid .msgid .priority .facility .severity .time
 	        .sequence .uptime .level .repeated .header, sd.PARAM; message becomes the payload
 	        (of "message repeated 3 times: [ text]" the text; the number is kept as .repeated).
-	        A relay's header in front of the device's is passed over: one with a priority, and one
-	        without that tells time, host and program.
+	        Relays' headers in front of the device's are passed over: where that has a priority, or
+	        tells time, host and program.
 	        Sets log.syslog.*, @timestamp and the fields named by host ('none' for none).
 	        A message without header is passed on as it is, unless required. params: PREFIX
 	        gives PREFIX.PARAM instead of sd.PARAM, params: '' the bare PARAM
@@ -151,6 +151,7 @@ Formats and the native names that they give:
 	        heading that of the label anywhere. What a slot holds already stays. Skips a text with none of the labels
 	xml:    {mode: windows}  provider_name, event_id, event_data.NAME, ...; {mode: generic}: element paths
 
+message is the text that layers and patterns read; raw is the message as the device sent it, without relays' headers.
 Two kinds of keys are written as quoted paths in backticks, `"_PID"`, `"message"`: those that begin with _, since such a name is a
 temporary, and a key that is called message or raw, since these are the text itself.
 
@@ -201,7 +202,7 @@ argument that is no constant is the zone.
 Each signature is a mapping, all parts of which must hold for the payload behind a syslog header:
 
 	starts: [..]   begins with one     contains: [..]  holds all     any: [..]  holds one
-	raw: [..]      the message with its header holds all            not: [..]  holds none
+	raw: [..]      the message with its own header holds all        not: [..]  holds none
 	app: [sshd, 'postfix/*']           application name of the syslog header
 	cef: ['Vendor|Product', 'Vendor|*']     leef: the same
 	json: [key, a.b, 'key=value|other', 'key^=prefix', '!absent']

@@ -78,17 +78,7 @@ func (c *compiler) syslogLayer(l *layer, y *yaml.Node, common []string) error {
 		}
 		if relayed {
 			var inner syslog.Message
-			if nested(&st.syslog, m, &inner) {
-				if len(inner.Hostname) == 0 {
-					inner.Hostname = m.Hostname
-				}
-				if !inner.HasTime {
-					inner.HasTime, inner.Time, inner.TimeText = m.HasTime, m.Time, m.TimeText
-				}
-				if !inner.HasPriority {
-					inner.HasPriority, inner.Priority = m.HasPriority, m.Priority
-				}
-				inner.HeaderLen += m.HeaderLen
+			if nested(&st.syslog, m, &inner) > 0 {
 				*m = inner
 			}
 		}
@@ -98,16 +88,79 @@ func (c *compiler) syslogLayer(l *layer, y *yaml.Node, common []string) error {
 	return nil
 }
 
-// nested reads the header of a device behind that of the relay in m. One without a priority
-// must tell time, host and program, and the relay none of the latter: many messages begin
-// with a time of their own.
-func nested(p *syslog.Parser, m, inner *syslog.Message) bool {
+// maxNested is how many relays may have put their headers in front of a device's.
+const maxNested = 4
+
+// nested reads the header of a device behind those of the relays, the outermost of which m is.
+// What it does not tell is that of the relay before it; HeaderLen is that of all headers.
+// It returns where that header begins in the message, or 0 if there is none.
+func nested(p *syslog.Parser, m, inner *syslog.Message) (from int) {
+	if !behind(p, m, inner) {
+		return 0
+	}
+	from = m.HeaderLen
+	completeHeader(inner, m)
+	for range maxNested - 1 {
+		var next syslog.Message
+		if !behind(p, inner, &next) {
+			break
+		}
+		from = inner.HeaderLen
+		completeHeader(&next, inner)
+		*inner = next
+	}
+	return from
+}
+
+// fromDevice is a message without the headers that relays put in front of its own.
+func (s *state) fromDevice(raw []byte) []byte {
+	if len(raw) < 2 || raw[0] != '<' || raw[1]-'0' > 9 || bytes.IndexByte(raw[2:min(len(raw), 512)], '<') < 0 {
+		return raw
+	}
+	var m syslog.Message
+	s.headers.Time = s.time
+	for range maxNested {
+		if s.headers.Parse(raw, &m) != nil || m.HeaderLen == 0 || !beginsWithPriority(m.Payload) {
+			break // a header without a priority may be a part of the device's
+		}
+		raw = raw[m.HeaderLen:]
+	}
+	return raw
+}
+
+// beginsWithPriority reports whether b begins as a message with a syslog header does.
+func beginsWithPriority(b []byte) bool {
+	i := 1
+	for i < len(b) && i < 4 && b[i]-'0' <= 9 {
+		i++
+	}
+	return i > 1 && i < len(b) && b[0] == '<' && b[i] == '>'
+}
+
+// completeHeader gives the header inner what it lacks and outer, before it, tells.
+func completeHeader(inner, outer *syslog.Message) {
+	if len(inner.Hostname) == 0 {
+		inner.Hostname = outer.Hostname
+	}
+	if !inner.HasTime {
+		inner.HasTime, inner.Time, inner.TimeText = outer.HasTime, outer.Time, outer.TimeText
+	}
+	if !inner.HasPriority {
+		inner.HasPriority, inner.Priority = outer.HasPriority, outer.Priority
+	}
+	inner.HeaderLen += outer.HeaderLen
+}
+
+// behind reads the header behind that of the relay in m. One without a priority must tell time,
+// host and program, and the relay none of the latter: many messages begin with a time of
+// their own.
+func behind(p *syslog.Parser, m, inner *syslog.Message) bool {
 	b := m.Payload
-	if len(b) < 16 {
+	if len(b) == 0 {
 		return false
 	}
 	bare := b[0] != '<' && b[0] != ' '
-	if bare && (len(m.AppName) > 0 || len(m.Hostname) == 0 || !(b[3] == ' ' && b[6] == ' ' && b[9] == ':' || b[4] == '-' && b[7] == '-' && b[10] == 'T')) {
+	if bare && (len(b) < 16 || len(m.AppName) > 0 || len(m.Hostname) == 0 || !(b[3] == ' ' && b[6] == ' ' && b[9] == ':' || b[4] == '-' && b[7] == '-' && b[10] == 'T')) {
 		return false
 	}
 	if !p.Relayed(m, inner) {
@@ -240,10 +293,7 @@ func (s *state) payload(raw []byte) []byte {
 		}
 	}
 	var inner syslog.Message
-	if m := &s.carrier; m.HeaderLen > 0 && nested(&s.headers, m, &inner) {
-		if !inner.HasTime {
-			inner.HasTime, inner.Time = m.HasTime, m.Time
-		}
+	if m := &s.carrier; m.HeaderLen > 0 && nested(&s.headers, m, &inner) > 0 {
 		*m = inner
 	}
 	b := trimSpaceAndBOM(bytes.TrimPrefix(trimSpaceAndBOM(s.carrier.Payload), cee))

@@ -18,6 +18,22 @@ steps:
 		// what a program writes is its message
 		{"Mar  2 09:15:04 relay app: Mar  2 09:15:01 web1 sshd[7]: hello",
 			`{"@timestamp":"2026-03-02T09:15:04.000Z","event":{"timezone":"UTC"},"host":{"hostname":"relay"},"log":{"syslog":{"appname":"app","hostname":"relay"}},"message":"Mar  2 09:15:01 web1 sshd[7]: hello","process":{"name":"app"},"related":{"hosts":["relay"]}}`},
+		{"<13>Mar  2 09:15:05 hub <38>Mar  2 09:15:04 relay <39>Mar  2 09:15:01 web1 sshd[7]: hello",
+			`{"@timestamp":"2026-03-02T09:15:01.000Z","event":{"timezone":"UTC"},"host":{"hostname":"web1"},"log":{"syslog":{"appname":"sshd","facility":{"code":4,"name":"auth"},"hostname":"web1","priority":39,"procid":"7","severity":{"code":7,"name":"Debug"}}},"message":"hello","process":{"name":"sshd"},"related":{"hosts":["web1"]}}`},
+	}...)
+}
+
+// raw is the message as the device sent it.
+func TestRawBehindRelays(t *testing.T) {
+	const event = `{"acme":{"test":{"own":"<39>web1: hello"}}}`
+	tryPack(t, `
+steps:
+  - map: {acme.test.own: raw}
+`, []packCase{
+		{"<39>web1: hello", event},
+		{"<38>Mar  2 09:15:04 relay <39>web1: hello", event},
+		{"<13>1 2026-03-02T09:15:05Z hub - - - - <38>Mar  2 09:15:04 relay <39>web1: hello", event},
+		{"<38>Mar  2 09:15:04 relay app: of <39>web1: hello", `{"acme":{"test":{"own":"<38>Mar  2 09:15:04 relay app: of <39>web1: hello"}}}`},
 	}...)
 }
 

@@ -32,6 +32,7 @@ type Pack struct {
 	// readsJSON tells that a message may be JSON: rows with a header become that.
 	readsJSON bool
 	detect    []*signature
+	readsRaw  bool // a step asks for raw
 	split     *splitter
 	relay     []int // slots of which one may hold another product's message
 	// relayKnown: that message is only taken by the pack of a product.
@@ -240,6 +241,7 @@ func (c *compiler) pack(y *yaml.Node) error {
 	if p.steps, err = c.steps(y.Get("steps")); err != nil {
 		return err
 	}
+	_, p.readsRaw = c.uses["raw"]
 	if err := c.rest(y); err != nil {
 		return err
 	}

@@ -219,7 +219,9 @@ func (s *state) begin(raw []byte) []byte {
 	s.drop, s.fail, s.drift, s.ntouched = false, nil, "", 0
 	s.labelsDone = false
 	s.frame.Set(slotMessage, parse.BytesValue(raw))
-	s.frame.Set(slotRaw, parse.BytesValue(raw))
+	if p.readsRaw {
+		s.frame.Set(slotRaw, parse.BytesValue(s.fromDevice(raw)))
+	}
 	if h := &s.envelope; h.head != nil {
 		b := append(append(r.Text().Scratch(len(h.head)+len(h.tail)), h.head...), h.tail...)
 		b = r.Text().Keep(b)

@@ -13,8 +13,9 @@ import (
 
 // view is a message as detection sees it: each part is worked out at most once.
 type view struct {
-	raw    []byte
+	raw    []byte // the message, without the headers of relays that put theirs in front of the device's
 	header syslog.Message
+	kind   int // of the device's header
 	parser syslog.Parser
 	noting bool   // the parser notes parameters
 	app    []byte // of the header, or of a relayed one behind it
@@ -47,7 +48,7 @@ type view struct {
 
 func (v *view) reset(raw []byte) {
 	v.raw, v.isObject, v.headerDone, v.headerRead = raw, false, false, false
-	v.app = nil
+	v.app, v.kind = nil, headerNone
 	v.payloadHas.done, v.rawHas.done = false, false
 	v.payloadPairs.done, v.rawPairs.done = false, false
 	p := trimSpaceAndBOM(raw)
@@ -64,6 +65,7 @@ func (v *view) reset(raw []byte) {
 	} else {
 		v.headerRead = len(p) == len(raw)
 	}
+	v.kind = headerKind(&v.header)
 	if v.header.StructuredData != nil && !v.noting {
 		v.noting = true // from now on, for who reads the parameters
 		v.parser.Names(parse.NewKeyOrder(nil, '='))
@@ -72,8 +74,13 @@ func (v *view) reset(raw []byte) {
 	if v.header.HeaderLen > 0 {
 		v.payload, v.app = v.header.Payload, v.header.AppName
 		var inner syslog.Message
-		if nested(&v.parser, &v.header, &inner) {
+		if from := nested(&v.parser, &v.header, &inner); from > 0 {
 			v.payload, v.app = inner.Payload, inner.AppName
+			if beginsWithPriority(p[from:]) { // else the relay's header may be the device's
+				v.raw, v.kind = p[from:], headerKind(&inner)
+			}
+		} else if beginsWithPriority(v.payload) {
+			v.raw = v.payload // its header cannot be read
 		}
 		if once, _, ok := syslog.Repeated(v.payload); ok {
 			v.payload = once
@@ -93,9 +100,9 @@ func (v *view) reset(raw []byte) {
 	if v.class != classText {
 		return
 	}
-	if v.at = cef.Find(raw); v.at >= 0 {
+	if v.at = cef.Find(v.raw); v.at >= 0 {
 		v.class = classCEF
-	} else if v.at = leef.Find(raw); v.at >= 0 {
+	} else if v.at = leef.Find(v.raw); v.at >= 0 {
 		v.class = classLEEF
 	}
 }
@@ -236,13 +243,13 @@ const (
 	header5424
 )
 
-func (v *view) headerKind() int {
+func headerKind(m *syslog.Message) int {
 	switch {
-	case v.header.HeaderLen == 0:
+	case m.HeaderLen == 0:
 		return headerNone
-	case v.header.Version > 0:
+	case m.Version > 0:
 		return header5424
-	case !v.header.HasPriority:
+	case !m.HasPriority:
 		return headerBare
 	}
 	return header3164

@@ -4,6 +4,8 @@ import (
 	"compress/gzip"
 	"encoding/base64"
 	"encoding/json"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -12,6 +14,71 @@ import (
 	"github.com/penstock-dev/penstock/parse/pack"
 	"github.com/penstock-dev/penstock/parse/parsetest"
 )
+
+// What a relay forwards with a header of its own in front is known, and read, as it is without. Where the
+// device's header tells no host or no time, the relay's count, as in every header.
+func TestRelays(t *testing.T) {
+	alone(t)
+	set := packs(t)
+	auto, err := set.Auto(pack.Options{Now: func() time.Time { return parsetest.Now }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := auto.Worker()
+	read := func(raw string) map[string]string {
+		var out parse.Events[parse.Record]
+		if w.Parse(&parse.Message{Raw: []byte(raw)}, &out) != nil || out.Len() == 0 {
+			return nil
+		}
+		r := out.At(0)
+		fields := map[string]string{"": r.Pack}
+		for i := range r.Slots() {
+			if k, v, ok := r.At(i); ok {
+				fields[r.Name(k)] = v.String()
+			}
+		}
+		return fields
+	}
+	files, err := filepath.Glob("*/testdata/samples.log")
+	if err != nil {
+		t.Fatal(err)
+	}
+	tried := 0
+	for _, name := range files {
+		b, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for line := range strings.Lines(string(b)) {
+			line = strings.TrimRight(line, "\r\n")
+			if len(line) < 4 || line[0] != '<' || line[1]-'0' > 9 {
+				continue
+			}
+			tried++
+			plain := read(line)
+			for _, relay := range []string{"<134>Mar  2 09:15:04 hub ", "<134>1 2026-03-02T09:15:04Z hub - - - - "} {
+				behind := read(relay + line)
+				for field, want := range plain {
+					if got := behind[field]; got != want && !fromHeader(field) {
+						t.Errorf("%s%.120s: %s is %q, without the relay %q", relay, line, field, got, want)
+					}
+				}
+			}
+		}
+	}
+	if tried < 1000 {
+		t.Errorf("only %d samples have a header", tried)
+	}
+}
+
+// fromHeader reports whether a field may be what a header tells.
+func fromHeader(field string) bool {
+	switch field {
+	case "@timestamp", "event.timezone", "observer.hostname", "related.hosts", "related.ip":
+		return true
+	}
+	return strings.HasPrefix(field, "log.syslog.") || strings.HasPrefix(field, "host.")
+}
 
 // What shippers, runtimes and queues carry comes out as the event of the product that wrote
 // it, with what the carrier tells.

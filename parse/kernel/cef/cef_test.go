@@ -174,6 +174,7 @@ func TestFind(t *testing.T) {
 		"<13>Jan  5 09:14:02 edge-07 cefd[812]: ", "<13>Jan  5 09:14:02 edge-07 cefd:", "edge-07 ", "cefd: ", "edge-07 cefd[1]: ", "- ",
 		"<13>1 2026-01-05T09:14:02Z 10.0.0.1 app 99 ID7 [x@1 k=\"v ] CEF:\" j=\"\\\"\"] ", "<13>1 2026-01-05T09:14:02Z h - - - - \ufeff",
 		"<13>Jan  5 09:14:02 10.0.0.1 edge-07 cefd: ",
+		"<13>Jan  5 09:14:02 relay <14>Jan  5 09:14:01 edge-07 cefd[812]: ", "<13>1 2026-01-05T09:14:02Z relay - - - - <14>", "<13><14>",
 	}
 	for _, p := range found {
 		if got := Find([]byte(p + e)); got != len(p) {
@@ -181,7 +182,7 @@ func TestFind(t *testing.T) {
 		}
 	}
 	lost := []string{
-		"user sent the text ", `{"msg":"`, `msg="`, "a|b|", "<134>Jan  5 09:14:02 edge-07 app: the user wrote that ", "x=", "<x>", "<13", "one two three: ",
+		"user sent the text ", `{"msg":"`, `msg="`, "a|b|", "<134>Jan  5 09:14:02 edge-07 app: the user wrote that ", "x=", "<x>", "<13", "<13>Jan  5 09:14:02 relay <b>", "<13>Jan  5 09:14:02 relay app: the user wrote that <14>", "one two three: ",
 	}
 	for _, p := range lost {
 		if got := Find([]byte(p + e)); got != -1 {
