@@ -280,6 +280,9 @@ func runPackNew(_ context.Context, args []string, std stdio) error {
 		}
 	}
 	fmt.Fprintf(std.out, "%s: read as %s\n", filepath.Join(folder, "pack.yaml"), draft.Format(lines))
+	if p, err := pack.Compile("pack.yaml", src); err == nil && !p.Detectable() {
+		fmt.Fprintln(std.out, "Nothing tells these lines from those of other products: auto will not find the pack until it has a detect.")
+	}
 	return runPackTest(context.Background(), []string{"-update", "-short", folder}, std)
 }
 

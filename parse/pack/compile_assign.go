@@ -32,7 +32,7 @@ func (c *compiler) destination(k *yaml.Node) (assign, error) {
 	}
 	ref, err := c.fieldRef(k, name, 0)
 	a.key = fieldKey{ref}
-	c.program.fields = append(c.program.fields, name)
+	c.program.fields = append(c.program.fields, fieldName(name))
 	return a, err
 }
 

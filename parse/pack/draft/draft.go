@@ -261,15 +261,28 @@ func captures(names []string) (entries []entry, left []string) {
 	return entries, left
 }
 
-// signatures writes how the pack is recognised: by what all samples have.
+// signatures writes how the pack is recognised: by what all samples have, or says that they
+// have nothing of the kind.
 func (f *found) signatures(line func(string, ...any)) {
+	told := false
+	f.signs(func(format string, args ...any) {
+		if !told {
+			line("detect:")
+		}
+		told = true
+		line(format, args...)
+	})
+	if !told {
+		line("# detect: is missing, so that the pack is found by name alone: what do all messages of this product have, and no others?")
+	}
+}
+
+func (f *found) signs(line func(string, ...any)) {
 	switch f.format {
 	case "cef", "leef":
-		line("detect:")
 		line("  - %s: %s", f.format, quoteAll(f.vendors))
 	case "json":
 		if keys := f.common(func(k string) bool { return !strings.ContainsAny(k, `=^!"[]`) }); len(keys) > 0 {
-			line("detect:")
 			line("  - json: %s", quoteAll(keys))
 		}
 	case "kv":
@@ -284,15 +297,12 @@ func (f *found) signatures(line func(string, ...any)) {
 		if all(f.samples, func(s *sample) bool {
 			return !slices.ContainsFunc(keys, func(k string) bool { return !strings.Contains(string(s.payload), k) })
 		}) && len(keys) > 0 {
-			line("detect:")
 			line("  - contains: %s", quoteAll(keys))
 		}
 	case "csv":
 		if f.separator == '\t' {
-			line("# detect: a signature is missing: what do all rows of this product have?")
 			return
 		}
-		line("detect:")
 		line("  - columns: {separator: %s, least: %d, most: %d}  # add what only this product writes", quote(string(f.separator)), max(2, len(f.columns)-4), len(f.columns)+4)
 		if re := f.rowExpression(); re != "" {
 			line("    regex: %s", quote(re))
@@ -304,7 +314,6 @@ func (f *found) signatures(line func(string, ...any)) {
 		root, _, _ := strings.Cut(strings.Trim(string(f.samples[0].payload), "<?>/ "), " ")
 		root, _, _ = strings.Cut(root, ">")
 		if all(f.samples, func(s *sample) bool { return strings.Contains(string(s.payload), root) }) && root != "" {
-			line("detect:")
 			line("  - xml: %s", quoteAll([]string{root}))
 		}
 	default:
@@ -319,16 +328,16 @@ func (f *found) signatures(line func(string, ...any)) {
 			}
 		}
 		if len(apps) > 0 {
-			line("detect:")
 			line("  - app: %s", quoteAll(apps))
 			return
 		}
 		if word := f.commonWord(); word != "" {
-			line("detect:")
 			line("  - contains: %s", quoteAll([]string{word}))
 			return
 		}
-		line("# detect: a signature is missing: what do all lines of this product have?")
+		for _, signs := range f.patternSigns() {
+			line("  - contains: %s", quoteAll(signs))
+		}
 	}
 }
 
@@ -384,6 +393,68 @@ func (f *found) common(ok func(string) bool) []string {
 	}
 	sort.SliceStable(keys, func(i, j int) bool { return len(keys[i]) > len(keys[j]) })
 	return keys[:min(len(keys), 4)]
+}
+
+// patternSigns are the longest texts of each of the patterns that the samples have, none if
+// that of one says too little to tell it from other products' lines.
+func (f *found) patternSigns() (all [][]string) {
+	list, _ := patterns(f.samples)
+	if len(list) > maxPatternSigns {
+		return nil
+	}
+	for _, p := range list {
+		texts := literals(p)
+		slices.SortStableFunc(texts, func(a, b string) int { return len(b) - len(a) })
+		texts = texts[:min(len(texts), 2)]
+		if letters := strings.Map(letterOnly, strings.Join(texts, "")); len(letters) < 12 {
+			return nil
+		}
+		all = append(all, texts)
+	}
+	for _, s := range f.samples {
+		if !slices.ContainsFunc(all, func(texts []string) bool {
+			return !slices.ContainsFunc(texts, func(t string) bool { return !strings.Contains(string(s.payload), t) })
+		}) {
+			return nil
+		}
+	}
+	return all
+}
+
+// maxPatternSigns is how many kinds of lines a draft is told by.
+const maxPatternSigns = 16
+
+func letterOnly(r rune) rune {
+	if r|0x20 >= 'a' && r|0x20 <= 'z' {
+		return r
+	}
+	return -1
+}
+
+// literals are the texts of a pattern that stand between its captures.
+func literals(pattern string) (out []string) {
+	var b strings.Builder
+	add := func() {
+		if t := strings.TrimSpace(b.String()); t != "" && printable(t) {
+			out = append(out, t)
+		}
+		b.Reset()
+	}
+	for i := 0; i < len(pattern); i++ {
+		switch pattern[i] {
+		case '\\':
+			if i++; i < len(pattern) {
+				b.WriteByte(pattern[i])
+			}
+		case '<':
+			add()
+			i += max(strings.IndexByte(pattern[i:], '>'), 0)
+		default:
+			b.WriteByte(pattern[i])
+		}
+	}
+	add()
+	return out
 }
 
 // commonWord is the longest word that all payloads hold.

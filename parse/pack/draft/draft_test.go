@@ -175,3 +175,55 @@ func TestRowSignature(t *testing.T) {
 		}
 	}
 }
+
+// A draft says how its lines are recognised, or that they are not.
+func TestDraftIsRecognised(t *testing.T) {
+	for name, tc := range map[string]struct {
+		lines []string
+		found bool
+		not   string // a line of nobody
+	}{
+		"a word of all":       {[]string{"cartd 1: opened drawer", "cartd 2: closed drawer"}, true, "other 1: opened"},
+		"no word of all":      {[]string{"2026-03-02 09:15:04 Login succeeded for ada from 192.0.2.1", "2026-03-02 09:15:05 Backup finished after 12 seconds", `2026-03-02 09:15:06 Configuration \<main> saved`}, true, "2026-03-02 09:15:04 Restored from 192.0.2.1"},
+		"nothing but numbers": {[]string{"1 2 3", "4 5 6 7"}, false, ""},
+		"members of no two":   {[]string{`{"a":1}`, `{"b":2}`}, false, ""},
+	} {
+		var lines [][]byte
+		for _, l := range tc.lines {
+			lines = append(lines, []byte(l))
+		}
+		src, err := draft.New("acme.wall", lines)
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		p, err := pack.Compile("pack.yaml", src)
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		if p.Detectable() != tc.found || strings.Contains(string(src), "# detect: is missing") == tc.found {
+			t.Errorf("%s: recognised %t, in\n%s", name, p.Detectable(), src)
+		}
+		if !tc.found {
+			continue
+		}
+		set, err := pack.NewSet(p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		auto, err := set.Auto(pack.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		w := auto.Worker().(*pack.Auto)
+		for _, l := range lines {
+			if got := w.Choose(&parse.Message{Raw: l}); got != "acme.wall" {
+				t.Errorf("%s: %s is not recognised by\n%s", name, l, src)
+			}
+		}
+		if got := w.Choose(&parse.Message{Raw: []byte(tc.not)}); got != "" {
+			t.Errorf("%s: %s is recognised by\n%s", name, tc.not, src)
+		}
+	}
+}
