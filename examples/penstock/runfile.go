@@ -112,6 +112,9 @@ func loadPipeline(name string, std stdio, log *slog.Logger) (*pipelineFile, erro
 			return s, s, nil
 		}
 	}
+	if err := claims(f); err != nil {
+		return nil, err
+	}
 	return p, nil
 }
 

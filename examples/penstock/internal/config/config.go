@@ -208,7 +208,6 @@ func (f *File) value(n *yaml.Node, v reflect.Value) error {
 	return nil
 }
 
-// fields sets the fields of a struct.
 // certificates reads the files of a TLS configuration, to say with its place what is wrong with them.
 func (f *File) certificates(n *yaml.Node, v reflect.Value) error {
 	var err error
@@ -224,6 +223,7 @@ func (f *File) certificates(n *yaml.Node, v reflect.Value) error {
 	return nil
 }
 
+// fields sets the fields of a struct.
 func (f *File) fields(n *yaml.Node, v reflect.Value) error {
 	if n.Kind != yaml.Map {
 		return f.Errorf(n, "a mapping is wanted here")
