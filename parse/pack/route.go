@@ -53,13 +53,17 @@ type routeNode struct {
 	ops  []op // of which those between copies are known to do nothing
 	temp int  // the temporary that ops may fill, or -1
 	part part
-	when *whenPart
+	when condFunc
 	on   *switchPart
 
 	copies []routeCopy
 	to     *parse.Layout // where copies lead
 
-	outs []routeOut
+	// What comes next: of conditions and switches, which leave the record as it is, by their answer;
+	// of copies that led to where they do; of all others by what came of them.
+	cases []*routeNode
+	after *routeNode
+	outs  []routeOut
 }
 
 // routeOut is what may come of a node.
@@ -72,10 +76,10 @@ type routeOut struct {
 
 // routeCopy is a plain field.
 type routeCopy struct {
-	slot, at int32
-	takes    parse.Kind
-	kept     bool
-	most     uint64
+	slot, at    int32
+	from, takes parse.Kind // of the slot and of the field
+	kept        bool
+	most        uint64
 }
 
 // begin returns the first node, or nil where an event has to do without.
@@ -105,37 +109,48 @@ var noRoute = routeNode{kind: routeNone}
 
 // follow does what the routes say. It reports false where the event has left them.
 func (s *state) follow(n *routeNode) bool {
-next:
-	for {
+	for n != nil {
+		result := int32(0)
 		switch n.kind {
 		case routeEnd:
 			return true
-		case routeNone:
-			return false
+		case routeCond:
+			n = n.cases[n.answer(s)]
+			continue
+		case routeSwitch:
+			n = n.cases[s.do(n)]
+			continue
+		case routeCopies:
+			if s.copyAll(n) || s.assignAll(n.ops) && s.fail == nil && s.rec.Here() == n.to {
+				n = n.after
+				continue
+			}
+		default:
+			result = s.do(n)
 		}
-		result := s.do(n)
 		if s.drop || s.fail != nil {
 			return true
 		}
-		here := s.rec.Here()
-		if n.kind == routeFill {
-			for i := range n.outs {
-				if o := &n.outs[i]; o.layout == here && o.result == result && slices.Equal(o.used, s.frame.Filled()) {
-					n = o.next
-					continue next
-				}
-			}
+		o := n.out(s.rec.Here(), result, &s.frame)
+		if o == nil {
 			return false
 		}
-		for i := range n.outs {
-			if o := &n.outs[i]; o.layout == here && o.result == result {
-				n = o.next
-				continue next
-			}
-		}
-		return false
+		n = o.next
 	}
+	return false
 }
+
+// out finds what has come of a node; nil if it has not come up before.
+func (n *routeNode) out(here *parse.Layout, result int32, f *parse.Frame) *routeOut {
+	for i := range n.outs {
+		if o := &n.outs[i]; o.result == result && o.layout == here && (o.used == nil || o.filled(f)) {
+			return o
+		}
+	}
+	return nil
+}
+
+func (o *routeOut) filled(f *parse.Frame) bool { return slices.Equal(o.used, f.Filled()) }
 
 // do does one thing.
 func (s *state) do(n *routeNode) (result int32) {
@@ -145,7 +160,11 @@ func (s *state) do(n *routeNode) (result int32) {
 			s.assignAll(n.ops)
 		}
 	case routeOps:
-		s.assignAll(n.ops)
+		if a := n.ops[0].assign; a.plain {
+			s.assignAll(n.ops)
+		} else {
+			s.assign(a)
+		}
 		if n.temp >= 0 && s.frame.IsFilled(n.temp) {
 			return 1
 		}
@@ -158,15 +177,20 @@ func (s *state) do(n *routeNode) (result int32) {
 		}
 		return truth(is)
 	case routeCond:
-		is := n.when.when(s)
-		s.ntouched = 0
-		return truth(is)
+		return n.answer(s)
 	case routeSwitch:
 		v := n.on.on(s)
 		s.ntouched = 0
 		return n.on.find(s.text(v))
 	}
 	return 0
+}
+
+// answer is that of a condition.
+func (n *routeNode) answer(s *state) int32 {
+	is := n.when(s)
+	s.ntouched = 0
+	return truth(is)
 }
 
 func truth(is bool) int32 {
@@ -182,32 +206,41 @@ func (s *state) copyAll(n *routeNode) bool {
 	if n.to == nil {
 		return false
 	}
-	slots, to := s.frame.Slots, s.rec.Room(n.to)
-	for i := range n.copies {
-		c := &n.copies[i]
+	slots, to, copies := s.frame.Slots, s.rec.Room(n.to), n.copies
+	for i := range copies {
+		c := &copies[i]
 		v := &slots[c.slot]
-		if k := v.Kind(); k == c.takes {
-			if k == parse.KindString {
-				if s.pack.nullText(v.Bytes()) {
-					return false
-				}
-			} else if c.most != 0 && uint64(v.Int()) > c.most {
+		switch {
+		case v.Kind() != c.from:
+			return false
+		case c.takes == parse.KindString:
+			if s.pack.nullText(v.Bytes()) {
 				return false
 			}
 			to[c.at] = *v
-		} else if k != parse.KindString || !s.readText(&to[c.at], c.takes, c.most, v.Bytes()) {
+		case c.from == parse.KindString:
+			if !s.readText(&to[c.at], c.takes, c.most, v.Bytes()) {
+				return false
+			}
+		case c.most != 0 && uint64(v.Int()) > c.most:
 			return false
+		default:
+			to[c.at] = *v
 		}
 	}
 	if s.keep {
-		for i := range n.copies {
-			if c := &n.copies[i]; !c.kept {
-				s.consume(int(c.slot))
-			}
-		}
+		s.consumeAll(copies)
 	}
 	s.rec.Enter(n.to)
 	return true
+}
+
+func (s *state) consumeAll(copies []routeCopy) {
+	for i := range copies {
+		if c := &copies[i]; !c.kept {
+			s.consume(int(c.slot))
+		}
+	}
 }
 
 // routeMaker runs steps and makes the nodes that are missing.
@@ -245,7 +278,7 @@ func (w *routeMaker) do(missing func() *routeNode) (n *routeNode, result int32) 
 	if n == nil {
 		n = missing()
 		*w.link = n
-		w.q.nodes++
+		w.q.nodes += 1 + len(n.cases)/32
 	}
 	result = s.do(n)
 	if s.drop || s.fail != nil {
@@ -257,20 +290,26 @@ func (w *routeMaker) do(missing func() *routeNode) (n *routeNode, result int32) 
 		w.link = nil
 		return n, result
 	}
-	for i := range n.outs {
-		o := &n.outs[i]
-		if o.layout == here && o.result == result && (n.kind != routeFill || slices.Equal(o.used, s.frame.Filled())) {
-			w.link = &o.next
-			return n, result
+	n.learn(s)
+	switch {
+	case n.cases != nil:
+		w.link = &n.cases[result]
+		return n, result
+	case n.kind == routeCopies && here == n.to:
+		w.link = &n.after
+		return n, result
+	}
+	out := n.out(here, result, &s.frame)
+	if out == nil {
+		o := routeOut{layout: here, result: result}
+		if n.kind == routeFill {
+			o.used = slices.Clone(s.frame.Filled())
 		}
+		n.outs = append(n.outs, o)
+		w.q.nodes++
+		out = &n.outs[len(n.outs)-1]
 	}
-	o := routeOut{layout: here, result: result}
-	if n.kind == routeFill {
-		o.used = slices.Clone(s.frame.Filled())
-	}
-	n.outs = append(n.outs, o)
-	w.q.nodes++
-	w.link = &n.outs[len(n.outs)-1].next
+	w.link = &out.next
 	return n, result
 }
 
@@ -316,7 +355,7 @@ func (w *routeMaker) part(p part) bool {
 			is = p.when(s)
 			s.ntouched = 0
 		} else {
-			_, result := w.do(func() *routeNode { return &routeNode{kind: routeCond, when: p} })
+			_, result := w.do(func() *routeNode { return &routeNode{kind: routeCond, when: p.when, cases: make([]*routeNode, 2)} })
 			is = result != 0
 		}
 		if !is {
@@ -340,7 +379,7 @@ func (w *routeMaker) part(p part) bool {
 			i = p.find(s.text(p.on(s)))
 			s.ntouched = 0
 		} else {
-			_, i = w.do(func() *routeNode { return &routeNode{kind: routeSwitch, on: p} })
+			_, i = w.do(func() *routeNode { return &routeNode{kind: routeSwitch, on: p, cases: make([]*routeNode, len(p.all))} })
 		}
 		return w.steps(p.all[i])
 	case *lookupPart:
@@ -399,7 +438,6 @@ func (w *routeMaker) assigns(p *assignsPart) bool {
 		if s.fail != nil {
 			return false
 		}
-		n.learn(s)
 		i += len(n.ops)
 	}
 	return true
@@ -452,7 +490,7 @@ func (n *routeNode) learn(s *state) {
 		if _, fixed := here.Fixed(at); fixed {
 			return
 		}
-		copies = append(copies, routeCopy{slot: o.slot, at: int32(at), takes: o.takes, kept: o.assign.kept, most: o.most})
+		copies = append(copies, routeCopy{slot: o.slot, at: int32(at), from: s.frame.Slots[o.slot].Kind(), takes: o.takes, kept: o.assign.kept, most: o.most})
 	}
 	n.copies, n.to = copies, here
 }
