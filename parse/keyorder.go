@@ -140,6 +140,23 @@ func (o *KeyOrder) PassQuoted(b []byte, start, eq, slot int, f *Frame) (s, e, ne
 	return o.fill(b, o.spans[:followQuoted(b, eq+1, o.prev, o.spans[:])], start, eq, slot, f)
 }
 
+// Parameter is where the value of a name="value" stands, without the quotes.
+type Parameter struct {
+	From, To int32
+	Escaped  bool // there is a backslash in it
+}
+
+// Parameters finds values at b[at:], at most as many as to has room for, as long as each has a space and
+// the name that should come next in front and something behind it. A backslash takes the byte behind it into
+// the value. It returns how many it found; Found is to be told of the name of the last one, which
+// is so many behind Last.
+func (o *KeyOrder) Parameters(b []byte, at int, to []Parameter) int {
+	if uint(at) >= uint(len(b)) || len(b) > 1<<30 {
+		return 0
+	}
+	return followParameters(b, at, o.prev, to)
+}
+
 // fill stores values that follow each other.
 func (o *KeyOrder) fill(b []byte, spans []span, start, eq, slot int, f *Frame) (s, e, next int, ok bool) {
 	if len(spans) == 0 {

@@ -194,3 +194,60 @@ quoted:
 
 done:
 	END
+
+// func passParameters(b unsafe.Pointer, length, from int, e *ExpectedKey, to unsafe.Pointer, most int) int
+//
+// SI is where the space in front of the name stands, then where the value begins, CX whether that has a
+// backslash, R14 how many there are.
+TEXT ·passParameters(SB), NOSPLIT, $0-56
+	BEGIN
+	MOVQ  most+40(FP), R11
+	XORL  R14, R14
+	MOVOU marks<>+16(SB), X6
+	MOVOU marks<>+32(SB), X5
+
+name:
+	CMPQ    R14, R11
+	JCC     done
+	CMPQ    SI, R9
+	JCC     done
+	CMPB    (SI), $' '
+	JNE     done
+	MOVQ    ExpectedKey_next(BX), R10
+	MOVLQSX ExpectedKey_n(R10), R12
+	LEAQ    1(SI), R13
+	KEY(short)
+	LEAQ    1(R13)(R12*1), R13
+	CMPQ    R13, R9
+	JCC     done
+	CMPB    (R13), $'"'
+	JNE     done
+	INCQ    R13
+	MOVQ    R13, SI
+	XORL    CX, CX
+
+	SEARCH(again, found, X5, X6)
+	CMPB (R13), $'"'
+	JEQ  ends
+	MOVL $1, CX
+	ADDQ $2, R13
+	JMP  again
+
+ends:
+	LEAQ 1(R13), AX
+	CMPQ AX, R9
+	JCC  done
+	SUBQ b+0(FP), SI
+	MOVL SI, Parameter_From(DI)
+	SUBQ b+0(FP), R13
+	MOVL R13, Parameter_To(DI)
+	MOVB CX, Parameter_Escaped(DI)
+	ADDQ $Parameter__size, DI
+	INCQ R14
+	MOVQ AX, SI
+	MOVQ R10, BX
+	JMP  name
+
+done:
+	MOVQ R14, ret+48(FP)
+	RET

@@ -52,10 +52,9 @@ func plainPass(b []byte, from int, keys []string, quoted bool) (values []Value) 
 	return values
 }
 
-// FuzzPass compares with the plain way. Texts end where the memory that may be read does, or
-// near it.
-func FuzzPass(f *testing.F) {
-	page := os.Getpagesize()
+// guarded returns two pages behind which nothing may be read.
+func guarded(f *testing.F) (page int, mem []byte) {
+	page = os.Getpagesize()
 	mem, err := syscall.Mmap(-1, 0, 3*page, syscall.PROT_READ|syscall.PROT_WRITE, syscall.MAP_ANON|syscall.MAP_PRIVATE)
 	if err != nil {
 		f.Skip(err)
@@ -64,6 +63,13 @@ func FuzzPass(f *testing.F) {
 		f.Skip(err)
 	}
 	f.Cleanup(func() { syscall.Munmap(mem) })
+	return page, mem
+}
+
+// FuzzPass compares with the plain way. Texts end where the memory that may be read does, or
+// near it.
+func FuzzPass(f *testing.F) {
+	page, mem := guarded(f)
 	for i := range uint64(300) {
 		f.Add(i, uint16(i%50), i%2 == 0)
 	}
@@ -128,6 +134,86 @@ func FuzzPass(f *testing.F) {
 		}
 		if string(b[start:at]) != names[n] || b[at] != '=' || o.Last().Len() != len(names[n]) {
 			t.Fatalf("then %q, want %s", b[start:at], names[n])
+		}
+	})
+}
+
+// plainParameters finds what Parameters may find behind names that come as expected, in the plain way.
+func plainParameters(b []byte, names []string) (found []Parameter) {
+	at := 0
+	for _, name := range names {
+		front := " " + name + `="`
+		if !bytes.HasPrefix(b[at:], []byte(front)) {
+			break
+		}
+		p := Parameter{From: int32(at + len(front))}
+		end := int(p.From)
+		for ; end < len(b) && b[end] != '"'; end++ {
+			if b[end] == '\\' {
+				p.Escaped = true
+				end++
+			}
+		}
+		if end+1 >= len(b) {
+			break
+		}
+		p.To = int32(end)
+		found = append(found, p)
+		at = end + 1
+	}
+	return found
+}
+
+// FuzzParameters compares with the plain way, as FuzzPass does.
+func FuzzParameters(f *testing.F) {
+	page, mem := guarded(f)
+	for i := range uint64(300) {
+		f.Add(i, uint16(i%50))
+	}
+	f.Fuzz(func(t *testing.T, seed uint64, gap uint16) {
+		rnd := rand.New(rand.NewPCG(seed, 10))
+		letters := "abcdefghij0123456789.:/- ="
+		if rnd.IntN(3) == 0 {
+			letters += "\"\\]\xc3"
+		}
+		var names []string
+		var text []byte
+		for i := range 1 + rnd.IntN(20) {
+			name := fmt.Sprintf("k%d%.*s", i, rnd.IntN(32), "aVeryLongNameOfAFieldIndeed.More")
+			names = append(names, name)
+			text = append(append(append(text, ' '), name...), "=\""...)
+			for range rnd.IntN(40) {
+				text = append(text, letters[rnd.IntN(len(letters))])
+			}
+			text = append(text, '"')
+		}
+		if rnd.IntN(3) > 0 {
+			text = append(text, "] message"...)
+		}
+		if len(text) > page {
+			return
+		}
+		end := 2*page - int(gap)%page
+		b := mem[end-len(text) : end : end]
+		copy(b, text)
+		o := NewKeyOrder(nil, '=')
+		o.Begin()
+		for _, n := range names {
+			o.Find([]byte(n))
+		}
+		o.Begin()
+		room := make([]Parameter, 1+rnd.IntN(32))
+		want := plainParameters(b, names)
+		want = want[:min(len(want), len(room))]
+		n := o.Parameters(b, 0, room)
+		// It may stop where the memory or the text ends, and at names of more than 31 bytes.
+		if n > len(want) || n < len(want) && len(names[n]) <= wordsKey && len(b)-int(want[n].To)+2*page-end > 16 {
+			t.Fatalf("%d values, want %d: %q", n, len(want), b)
+		}
+		for i, p := range room[:n] {
+			if p != want[i] {
+				t.Fatalf("%+v, want %+v: %q", p, want[i], b)
+			}
 		}
 	})
 }

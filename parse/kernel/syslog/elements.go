@@ -181,11 +181,12 @@ func (p *Params) Fill(f *parse.Frame, other func(i int) bool) bool {
 			}
 			continue
 		}
-		text := scan.Part(p.text, q.value, q.valueEnd) // a quote is behind it
 		if q.escaped {
-			text = f.Text.Keep(AppendUnescaped(f.Text.Scratch(len(text)), text))
+			text := scan.Part(p.text, q.value, q.valueEnd)
+			f.Fill(int(q.slot), f.Text.Keep(AppendUnescaped(f.Text.Scratch(len(text)), text)), 0)
+		} else {
+			f.FillText(int(q.slot), p.text, int(q.value), int(q.valueEnd), 0) // a quote is behind it
 		}
-		f.Fill(int(q.slot), text, 0)
 	}
 	return true
 }

@@ -100,6 +100,7 @@ type Parser struct {
 	params []param // of noted
 	count  uint64  // of the messages whose parameters were noted
 	names  *parse.KeyOrder
+	room   [32]parse.Parameter
 }
 
 // keepParams is how many parameters a Parser keeps room for between messages.
