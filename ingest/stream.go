@@ -244,25 +244,38 @@ func (c *copier) cut() error {
 // lines is cut and frame for complete lines of ordinary length, without a call for
 // each of them. It stops at the first line that is not.
 func (c *copier) lines() {
-	buf, ch := c.chunk.Buf, c.chunk
-	for !ch.Full() {
-		n := bytes.IndexByte(buf[c.start:], '\n')
+	ch := c.chunk
+	buf, msgs, start := ch.Buf, ch.Msgs, c.start
+	for len(msgs) < ch.maxMsg {
+		n := bytes.IndexByte(buf[start:], '\n')
 		if n < 0 || n > c.limits.MaxMessage {
-			return
+			break
 		}
-		msg := buf[c.start : c.start+n : c.start+n]
+		msg := buf[start : start+n : start+n]
 		if n > 0 && msg[n-1] == '\r' {
 			msg = msg[:n-1]
 		}
 		if len(msg) == 0 {
 			ch.Skipped++
 		} else {
-			ch.Msgs = append(ch.Msgs, parse.Message{Raw: msg, Origin: c.Origin, Offset: c.pos, Received: c.now})
+			msgs = extended(msgs)
+			m := &msgs[len(msgs)-1]
+			m.Raw, m.Origin, m.Offset, m.Received, m.Context = msg, c.Origin, c.pos+int64(start-c.start), c.now, nil
 		}
-		c.pos += int64(n + 1)
-		c.start += n + 1
-		c.scanned = c.start
+		start += n + 1
 	}
+	ch.Msgs = msgs
+	c.pos += int64(start - c.start)
+	c.start, c.scanned = start, start
+}
+
+// extended is msgs with one more, which is to be filled where it lies: a message that is put together elsewhere and then
+// copied waits for its own parts to arrive in memory, which takes as long as to find the end of its line.
+func extended(msgs []parse.Message) []parse.Message {
+	if n := len(msgs); n < cap(msgs) {
+		return msgs[:n+1]
+	}
+	return append(msgs, parse.Message{})
 }
 
 // pass throws away what is too much of a frame that has not ended yet.
