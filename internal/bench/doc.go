@@ -49,9 +49,11 @@
 // brackets: an array is one field. "allocs/event" is what penstock allocates in steady
 // state, "peak RSS" the highest resident size of its process without the corpus, program
 // text included. "two workers" is the rate by the clock with two cores and two workers,
-// over that with one, from the fastest run of each; runs before or after which other work
-// held a core are left out, and – means that none was undisturbed. The second table says how
-// much work stands behind a figure: bytes and fields of each event, in and out.
+// over that with one, the median of the rounds; those before or after which other work held
+// a core are left out, and – means that none was undisturbed. BenchmarkScaling compares the
+// two within one process, turn by turn, and says what processor time the second worker takes.
+// The second table says how much work stands behind a figure: bytes and fields of each event,
+// in and out.
 //
 // Not measured here: reading files and sockets, dead letters (no record of the corpora is
 // one), validation, delivery, other programs (Vector, Benthos).

@@ -149,7 +149,7 @@ func runCorpus(o options, c *corpus) (*row, error) {
 		}
 	}
 	if runtime.NumCPU() >= twoCores.workers {
-		list = append(list, &twoCores)
+		list = slices.Insert(list, 1, &twoCores) // right after what it is compared with
 	}
 	for range o.runs {
 		for _, p := range list {
@@ -214,19 +214,20 @@ func (r *row) ratio() (lowest float64, ok bool) {
 	return lowest, ok
 }
 
-// scaling is how much more two workers do in the same time than one: the fastest run of
-// each, of those that had the cores for themselves.
+// scaling is how much more two workers do in the same time than one: the median over the
+// rounds in which both had the cores for themselves.
 func (r *row) scaling() (float64, bool) {
-	one, two := r.quietest(peers[0].name), r.quietest(twoCores.name)
-	return two / one, one > 0 && two > 0
-}
-
-// quietest is the highest rate by the clock among the undisturbed runs, else 0.
-func (r *row) quietest(peer string) (rate float64) {
-	for _, s := range slices.Concat(r.samples[peer], r.again[peer]) {
-		if s.Quiet {
-			rate = max(rate, s.wallRate())
+	var rounds []float64
+	for _, m := range []map[string][]sample{r.samples, r.again} {
+		one := m[peers[0].name]
+		for i, two := range m[twoCores.name] {
+			if one[i].Quiet && two.Quiet {
+				rounds = append(rounds, two.wallRate()/one[i].wallRate())
+			}
 		}
 	}
-	return rate
+	if len(rounds) == 0 {
+		return 0, false
+	}
+	return median(rounds), true
 }

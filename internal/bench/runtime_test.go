@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"math/rand/v2"
+	"runtime"
 	"testing"
 	"time"
 
@@ -37,6 +38,60 @@ func BenchmarkRuntime(b *testing.B) {
 	}
 }
 
+// BenchmarkScaling says what a second worker is good for: in each round one pipeline with
+// one worker on one processor and one with two workers on two have a turn over the same
+// bytes, warm. What is reported is the median over the rounds of how many times faster the
+// second is by the clock, and how much more processor time it takes, in per cent:
+//
+//	go test ./internal/bench -run '^$' -bench Scaling -benchtime 20x
+//
+// A turn is ten times as long as one of BenchmarkRuntime, since a system that has other work
+// takes some time to give the second worker a processor of its own.
+func BenchmarkScaling(b *testing.B) {
+	if runtime.NumCPU() < 2 {
+		b.Skip("there is one processor")
+	}
+	for _, c := range corpora {
+		b.Run(c.name, func(b *testing.B) { benchScaling(b, c) })
+	}
+}
+
+func benchScaling(b *testing.B, c *corpus) {
+	p, err := findPack(c)
+	if errors.Is(err, errSkip) {
+		b.Skip(err)
+	} else if err != nil {
+		b.Fatal(err)
+	}
+	lines := c.take(runtimeRecords)
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(0))
+	var turns [2]func()
+	for i := range turns {
+		turns[i] = warmPipeline(b, lines, 10*turnReads, func(rows func(int)) ingest.Config[parse.Record] {
+			return ingest.Config[parse.Record]{
+				Parser: p.Parser(pack.Options{ECSOnly: true}), Encoder: normalize.NewEncoder(normalize.EncoderOptions{ECSOnly: true}),
+				Sink: countedLines(rows), Workers: i + 1,
+			}
+		})
+	}
+	var rounds [][2]spent
+	for i := range b.N + 2 {
+		var round [2]spent
+		for j := range turns {
+			runtime.GOMAXPROCS(j + 1)
+			cpu, wall := cpuTime(), time.Now()
+			turns[j]()
+			round[j] = spent{float64(cpuTime() - cpu), float64(time.Since(wall))}
+		}
+		if i > 1 { // the first two warm up
+			rounds = append(rounds, round)
+		}
+	}
+	b.ReportMetric(medianOf(b.N, func(i int) float64 { return rounds[i][0].wall / rounds[i][1].wall }), "two/one")
+	b.ReportMetric(100*(medianOf(b.N, func(i int) float64 { return rounds[i][1].cpu / rounds[i][0].cpu })-1), "more-cpu-%")
+	b.ReportMetric(0, "ns/op")
+}
+
 // runtimeRecords is how many records there are, turnReads how often a turn reads them.
 const runtimeRecords, turnReads = 2000, 3
 
@@ -59,17 +114,17 @@ func benchRuntime(b *testing.B, c *corpus) {
 	}{
 		{"core", coreLoop(b, lines, parser.Worker(), encoder.Worker())},
 		{"again", coreLoop(b, lines, parser.Worker(), encoder.Worker())},
-		{"lines", warmPipeline(b, lines, func(rows func(int)) ingest.Config[parse.Record] {
+		{"lines", warmPipeline(b, lines, turnReads, func(rows func(int)) ingest.Config[parse.Record] {
 			return ingest.Config[parse.Record]{Parser: parser, Encoder: encoder, Sink: countedLines(rows)}
 		})},
-		{"events", warmPipeline(b, lines, func(rows func(int)) ingest.Config[parse.Record] {
+		{"events", warmPipeline(b, lines, turnReads, func(rows func(int)) ingest.Config[parse.Record] {
 			return ingest.Config[parse.Record]{Parser: parser, Encoder: encoder, Sink: batch.SinkFunc[parse.Record](func(_ context.Context, b *batch.Batch[parse.Record]) error {
 				io.Discard.Write(b.Lines)
 				rows(b.Len())
 				return nil
 			})}
 		})},
-		{"classes", warmPipeline(b, lines, func(rows func(int)) ingest.Config[parse.Record] {
+		{"classes", warmPipeline(b, lines, turnReads, func(rows func(int)) ingest.Config[parse.Record] {
 			n := 0
 			return ingest.Config[parse.Record]{Parser: parser, Encoder: encoder, Sink: countedLines(rows), Priorities: &ingest.Priorities[parse.Record]{
 				Classes: []ingest.Class{{}, {}, {}},
@@ -132,24 +187,26 @@ func countedLines(rows func(int)) batch.Sink[parse.Record] {
 	})
 }
 
-// warmPipeline starts a pipeline, and returns what lets it read the lines turnReads times
-// and waits until the sink has all of that. The pipeline ends with the benchmark.
-func warmPipeline(b *testing.B, lines []byte, config func(rows func(int)) ingest.Config[parse.Record]) func() {
+// warmPipeline starts a pipeline, and returns what lets it read the lines reads times and
+// waits until the sink has all of that. The pipeline ends with the benchmark.
+func warmPipeline(b *testing.B, lines []byte, reads int, config func(rows func(int)) ingest.Config[parse.Record]) func() {
 	begin, done := make(chan struct{}), make(chan struct{})
 	got := 0
 	cfg := config(func(n int) {
-		if got += n; got%(runtimeRecords*turnReads) == 0 {
+		if got += n; got%(runtimeRecords*reads) == 0 {
 			done <- struct{}{}
 		}
 	})
 	left := 0
-	cfg.Workers = 1
+	if cfg.Workers == 0 {
+		cfg.Workers = 1
+	}
 	cfg.Sources = []ingest.Source{ingest.Patient(ingest.FromReader("bench", &looped{data: lines, off: len(lines), next: func() bool {
 		if left == 0 {
 			if _, ok := <-begin; !ok {
 				return false
 			}
-			left = turnReads
+			left = reads
 		}
 		left--
 		return true
