@@ -260,8 +260,11 @@ func (p *pipelineFile) sourceKinds() map[string]kind[ingest.Source] {
 			o.Logger = log
 			return evtx.New(o)
 		}),
-		"journald": listener(log, nil, func(o journald.Options, _ *slog.Logger) (*journald.Source, error) { return journald.New(o) }),
-		"api":      p.apiSource,
+		"journald": listener(log, nil, func(o journald.Options, log *slog.Logger) (*journald.Source, error) {
+			o.Logger = log
+			return journald.New(o)
+		}),
+		"api": p.apiSource,
 	}
 }
 

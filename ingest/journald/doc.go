@@ -1,7 +1,7 @@
 // Package journald is a source of systemd's journal, in the Journal Export Format: of
 // journalctl, of systemd-journal-gatewayd over HTTP, or of any reader.
 //
-//	src, err := journald.New(journald.Options{Cursor: saved, Committed: save})
+//	src, err := journald.New(journald.Options{Checkpoint: "/var/lib/x/journal"})
 //	if err != nil { … }
 //	p, err := ingest.New(ingest.Config[parse.Record]{Sources: []ingest.Source{src}, …})
 //
@@ -13,10 +13,13 @@
 //
 // # Delivery
 //
-// At least once: Committed is called with the cursor up to which all entries have reached
-// every required sink, the dead letters, or a filter, in ascending order; a host that
-// stores it and starts with it as Cursor misses nothing that the journal still has. After
-// something that was not delivered it is not called any more.
+// At least once: the checkpoint has the cursor up to which all entries have reached every
+// required sink, the dead letters, or a filter, so that the next run misses nothing that the
+// journal still has. It is stored four times a second at most, and when Run ends. Committed is
+// called with the same cursors in ascending order, for a host that stores them itself and starts
+// with one as Cursor. After something that was not delivered neither goes on: the next run
+// does, from there. Without a cursor a run begins at the end of the journal (or, with FromStart,
+// at its beginning): so does the next one if nothing has been delivered yet.
 //
 // journalctl that ends is started again behind the last entry that was read, after a pause
 // that doubles from 1 s to 1 min; so is a request to the gateway.

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/url"
 	"os/exec"
@@ -42,6 +43,9 @@ type Options struct {
 	FromStart bool
 	// Once reads what is there, and does not follow.
 	Once bool
+	// Checkpoint is the path of the files that keep the cursor over restarts, see package
+	// ingest/checkpoint. What it holds goes before Cursor and FromStart. Default: none.
+	Checkpoint string
 	// Committed, if set, is called with cursors: see the package's documentation. It must
 	// not block.
 	Committed func(cursor string)
@@ -52,6 +56,8 @@ type Options struct {
 	// Clock and Jitter are for the pauses. Default: the real ones.
 	Clock  ratelimit.Clock
 	Jitter func() float64
+	// Logger gets what is wrong with the checkpoint. Default: none.
+	Logger *slog.Logger
 	Hint   string         // see parse.Origin
 	Zone   *time.Location // see parse.Origin
 }
@@ -86,7 +92,9 @@ func New(opts Options) (*Source, error) {
 		return nil, errors.New("ingest/journald: URL and Reader exclude each other")
 	case o.MaxEntry < 1 || o.MaxEntry > 1<<30:
 		return nil, fmt.Errorf("ingest/journald: MaxEntry is %d, want 1 to %d", o.MaxEntry, 1<<30)
-	case strings.ContainsAny(o.Cursor, "\r\n\x00"):
+	case o.Checkpoint != "" && o.Reader != nil:
+		return nil, errors.New("ingest/journald: a Reader begins where it begins: it needs no Checkpoint")
+	case !isCursor(o.Cursor):
 		return nil, errors.New("ingest/journald: a Cursor with a line end")
 	}
 	if err := (ratelimit.Backoff{Min: o.MinDelay, Max: o.MaxDelay, Jitter: o.Jitter}).Validate(); err != nil {
@@ -98,6 +106,9 @@ func New(opts Options) (*Source, error) {
 			return nil, errors.New("ingest/journald: URL: want http or https and a host")
 		}
 		s.url = u.JoinPath("entries")
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
 	}
 	if o.Client == nil {
 		o.Client = &http.Client{Transport: &http.Transport{ResponseHeaderTimeout: 30 * time.Second, IdleConnTimeout: time.Second}}
@@ -152,21 +163,46 @@ func (c *commits) add(cursor string) func(ingest.Result) {
 
 // Run reads until ctx ends, or the end of what there is.
 func (s *Source) Run(ctx context.Context, out *ingest.Emit) error {
+	cursor, committed := s.opts.Cursor, s.opts.Committed
+	if s.opts.Checkpoint != "" {
+		k, stored, err := openKeeper(s.opts.Checkpoint, s.opts.Logger)
+		if err != nil {
+			return err
+		}
+		defer k.close()
+		if stored != "" {
+			cursor = stored
+		}
+		committed = func(cursor string) {
+			k.put(cursor)
+			if s.opts.Committed != nil {
+				s.opts.Committed(cursor)
+			}
+		}
+	}
+	if committed != nil {
+		defer out.Settle() // what the sinks still take is committed too
+	}
 	g := gather.New(out, 20*time.Millisecond)
 	defer g.Close()
-	rd := reader{s: s, g: g, out: out, cursor: s.opts.Cursor, commits: &commits{call: s.opts.Committed}}
+	rd := reader{s: s, g: g, out: out, cursor: cursor, commits: &commits{call: committed}}
 	if s.opts.Reader != nil {
 		return rd.read(ctx, s.opts.Reader)
 	}
+	return s.follow(ctx, &rd)
+}
+
+// follow reads again what ends, until ctx does.
+func (s *Source) follow(ctx context.Context, rd *reader) error {
 	backoff := ratelimit.Backoff{Min: s.opts.MinDelay, Max: s.opts.MaxDelay, Jitter: s.opts.Jitter}
 	failed := 0
 	for {
 		before := rd.count
 		var err error
 		if s.url != nil {
-			err = s.gateway(ctx, &rd)
+			err = s.gateway(ctx, rd)
 		} else {
-			err = s.journalctl(ctx, &rd)
+			err = s.journalctl(ctx, rd)
 		}
 		switch {
 		case ctx.Err() != nil:

@@ -17,6 +17,7 @@ import (
 
 	"github.com/penstock-dev/penstock/errcat"
 	"github.com/penstock-dev/penstock/ingest"
+	"github.com/penstock-dev/penstock/ingest/checkpoint"
 	"github.com/penstock-dev/penstock/ingest/ingesttest"
 	"github.com/penstock-dev/penstock/ingest/journald"
 	"github.com/penstock-dev/penstock/internal/peertest"
@@ -219,6 +220,53 @@ func TestJournalctl(t *testing.T) {
 	p.Stop()
 }
 
+// The cursor is kept over restarts: the next run goes on behind what was delivered, and one after a failure with what was not.
+func TestCheckpoint(t *testing.T) {
+	bin := peertest.Binary(t, "journalctl", "Debian: systemd")
+	path := filepath.Join(t.TempDir(), "state", "cursor")
+	msgs := events(400)
+	read := func(n int, fail error) []ingesttest.Message {
+		t.Helper()
+		o := journald.Options{Journalctl: []string{bin, "--file", journal(t, msgs[:n])}, FromStart: true, Checkpoint: path, Once: true}
+		p := ingesttest.Start(t, mustNew(t, o))
+		p.Fail(fail)
+		p.Ended()
+		return p.Messages()
+	}
+	if got := read(300, nil); len(got) != 300 {
+		t.Fatalf("%d entries", len(got))
+	}
+	if _, err := os.Stat(path); err != nil {
+		t.Fatal(err)
+	}
+	read(400, errcat.New(errcat.SinkRejected, errcat.StageDeliver, "no"))
+	got := read(400, nil)
+	if len(got) != 100 {
+		t.Fatalf("%d entries behind the cursor", len(got))
+	}
+	check(t, got, 300)
+	if got := read(400, nil); len(got) != 0 {
+		t.Errorf("%d entries come again", len(got))
+	}
+	c, err := checkpoint.Open(path, checkpoint.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Save([]byte("penstock journald 2\nx")); err != nil {
+		t.Fatal(err)
+	}
+	c.Close()
+	src := mustNew(t, journald.Options{Journalctl: []string{bin}, Checkpoint: path, Once: true})
+	p := ingesttest.Start(t, ingest.WithName("j", ingest.SourceFunc(func(ctx context.Context, out *ingest.Emit) error {
+		err = src.Run(ctx, out)
+		return nil
+	})))
+	p.Ended()
+	if err == nil || !strings.Contains(err.Error(), "not a checkpoint of this version") {
+		t.Errorf("%v", err)
+	}
+}
+
 func TestGateway(t *testing.T) {
 	gateway := "/lib/systemd/systemd-journal-gatewayd"
 	if _, err := os.Stat(gateway); err != nil {
@@ -251,7 +299,7 @@ func TestGateway(t *testing.T) {
 }
 
 func TestOptions(t *testing.T) {
-	for _, o := range []journald.Options{{URL: "x"}, {URL: "http://x", Reader: strings.NewReader("")}, {MaxEntry: -1}, {Cursor: "a\nb"}, {MinDelay: time.Hour, MaxDelay: 1}} {
+	for _, o := range []journald.Options{{URL: "x"}, {URL: "http://x", Reader: strings.NewReader("")}, {MaxEntry: -1}, {Cursor: "a\nb"}, {Checkpoint: "x", Reader: strings.NewReader("")}, {MinDelay: time.Hour, MaxDelay: 1}} {
 		if _, err := journald.New(o); err == nil {
 			t.Errorf("%+v is taken", o)
 		}
