@@ -284,20 +284,44 @@ func TestTutorial(t *testing.T) {
 	r.stop()
 }
 
-// The large example of the README is a configuration too.
+// The examples of the README are configurations, and there is one of each kind.
 func TestReadmeChecks(t *testing.T) {
 	b, err := os.ReadFile("README.md")
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, rest, _ := strings.Cut(string(b), "```yaml\n")
-	config, _, _ := strings.Cut(rest, "```")
-	name := filepath.Join(t.TempDir(), "p.yaml")
-	if err := os.WriteFile(name, []byte(config), 0o600); err != nil {
-		t.Fatal(err)
+	t.Setenv("PENSTOCK_TOKEN", "x")
+	block := func(text, mark string) string {
+		_, text, _ = strings.Cut(text, mark)
+		_, text, _ = strings.Cut(text, "```yaml\n")
+		text, _, _ = strings.Cut(text, "```")
+		return text
 	}
-	if out, errs, code := penstock(t, "", "check", "-c", name); code != 0 || !strings.Contains(out, "5 sources, 2 sinks") {
-		t.Errorf("exit %d: %s%s", code, out, errs)
+	kinds := block(string(b), "<!-- kinds -->")
+	p := &pipelineFile{}
+	sources, sinks := p.sourceKinds(), p.sinkKinds()
+	for config, want := range map[string]string{
+		block(string(b), ""): "5 sources, 2 sinks",
+		kinds:                fmt.Sprintf("%d sources, %d sinks", len(sources), len(sinks)),
+	} {
+		name := filepath.Join(t.TempDir(), "p.yaml")
+		if err := os.WriteFile(name, []byte(config), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if out, errs, code := penstock(t, "", "check", "-c", name); code != 0 || !strings.Contains(out, want) {
+			t.Errorf("exit %d: %s%s, want %s", code, out, errs, want)
+		}
+	}
+	inSources, inSinks, _ := strings.Cut(kinds, "\nsinks:\n")
+	for name := range sources {
+		if !strings.Contains(inSources, "\n  - "+name+":") {
+			t.Errorf("the README has no example of the source %s", name)
+		}
+	}
+	for name := range sinks {
+		if !strings.Contains("\n"+inSinks, "\n  - "+name+":") {
+			t.Errorf("the README has no example of the sink %s", name)
+		}
 	}
 }
 

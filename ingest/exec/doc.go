@@ -23,6 +23,10 @@
 //
 // # Limits
 //
+//	Every               1 s
+//	MinDelay, MaxDelay  1 s, 1 min
+//	Grace               1 s
+//
 // Messages are bounded by the pipeline's MaxMessage; of standard error 4 KiB are kept.
 //
 // # Concurrency
