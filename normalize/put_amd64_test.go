@@ -5,11 +5,10 @@ package normalize
 import (
 	"bytes"
 	"math/rand/v2"
-	"os"
-	"syscall"
 	"testing"
 	"unsafe"
 
+	"github.com/penstock-dev/penstock/internal/pagetest"
 	"github.com/penstock-dev/penstock/parse"
 )
 
@@ -61,15 +60,7 @@ func TestPutWritesUsualFields(t *testing.T) {
 // FuzzPut writes the same fields by assembly and without. All texts end where the memory
 // that may be read does, or lie near it.
 func FuzzPut(f *testing.F) {
-	page := os.Getpagesize()
-	mem, err := syscall.Mmap(-1, 0, 3*page, syscall.PROT_READ|syscall.PROT_WRITE, syscall.MAP_ANON|syscall.MAP_PRIVATE)
-	if err != nil {
-		f.Skip(err)
-	}
-	if err := syscall.Mprotect(mem[2*page:], syscall.PROT_NONE); err != nil {
-		f.Skip(err)
-	}
-	f.Cleanup(func() { syscall.Munmap(mem) })
+	page, mem := pagetest.Guarded(f)
 	f.Add(uint64(1), []byte("a text without any escape"), uint16(0))
 	f.Add(uint64(2), []byte("\"C:\\x\"\n\x00 h\xc3\xa4 \xff"), uint16(3))
 	for i := range uint64(300) {

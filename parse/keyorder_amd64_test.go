@@ -6,9 +6,9 @@ import (
 	"bytes"
 	"fmt"
 	"math/rand/v2"
-	"os"
-	"syscall"
 	"testing"
+
+	"github.com/penstock-dev/penstock/internal/pagetest"
 )
 
 // plainPass finds the values that PassSpaced or PassQuoted may pass, in the plain way: keys are those that
@@ -52,24 +52,10 @@ func plainPass(b []byte, from int, keys []string, quoted bool) (values []Value) 
 	return values
 }
 
-// guarded returns two pages behind which nothing may be read.
-func guarded(f *testing.F) (page int, mem []byte) {
-	page = os.Getpagesize()
-	mem, err := syscall.Mmap(-1, 0, 3*page, syscall.PROT_READ|syscall.PROT_WRITE, syscall.MAP_ANON|syscall.MAP_PRIVATE)
-	if err != nil {
-		f.Skip(err)
-	}
-	if err := syscall.Mprotect(mem[2*page:], syscall.PROT_NONE); err != nil {
-		f.Skip(err)
-	}
-	f.Cleanup(func() { syscall.Munmap(mem) })
-	return page, mem
-}
-
 // FuzzPass compares with the plain way. Texts end where the memory that may be read does, or
 // near it.
 func FuzzPass(f *testing.F) {
-	page, mem := guarded(f)
+	page, mem := pagetest.Guarded(f)
 	for i := range uint64(300) {
 		f.Add(i, uint16(i%50), i%2 == 0)
 	}
@@ -166,7 +152,7 @@ func plainParameters(b []byte, names []string) (found []Parameter) {
 
 // FuzzParameters compares with the plain way, as FuzzPass does.
 func FuzzParameters(f *testing.F) {
-	page, mem := guarded(f)
+	page, mem := pagetest.Guarded(f)
 	for i := range uint64(300) {
 		f.Add(i, uint16(i%50))
 	}

@@ -5,10 +5,10 @@ package scan
 import (
 	"bytes"
 	"math/rand/v2"
-	"os"
 	"slices"
-	"syscall"
 	"testing"
+
+	"github.com/penstock-dev/penstock/internal/pagetest"
 )
 
 // plainFollow is FollowPieces in the plain way, up to the first piece that is not there or whose
@@ -39,15 +39,7 @@ func plainFollow(b []byte, at *Piece, i int, ends []int32) (*Piece, int, int, bo
 // FuzzFollowPieces compares with the plain way. Messages end where the memory that may be
 // read does, or near it.
 func FuzzFollowPieces(f *testing.F) {
-	page := os.Getpagesize()
-	mem, err := syscall.Mmap(-1, 0, 3*page, syscall.PROT_READ|syscall.PROT_WRITE, syscall.MAP_ANON|syscall.MAP_PRIVATE)
-	if err != nil {
-		f.Skip(err)
-	}
-	if err := syscall.Mprotect(mem[2*page:], syscall.PROT_NONE); err != nil {
-		f.Skip(err)
-	}
-	f.Cleanup(func() { syscall.Munmap(mem) })
+	page, mem := pagetest.Guarded(f)
 	for i := range uint64(200) {
 		f.Add(i, uint16(i%40))
 	}
