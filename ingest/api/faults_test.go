@@ -328,18 +328,20 @@ func TestRetryAfter(t *testing.T) {
 	}
 }
 
-// What else than 429 means too many requests is told from a refusal, and waited for.
+// What else than 429 means too many requests is told from a refusal, and waited for; so is a 429 that says no time.
 func TestThrottled(t *testing.T) {
 	for _, tc := range []struct {
 		name, definition, body string
 		header                 string
-		limited                bool
+		limited                bool // 403, or 429 where there is no body
 	}{
 		{"secondary limit", "github.audit", `{"message":"You have exceeded a secondary rate limit. Please wait a few minutes before you try again."}`, "", true},
 		{"primary limit", "github.audit", `{}`, "X-RateLimit-Remaining: 0", true},
 		{"no right", "github.audit", `{"message":"Must have admin rights to Repository."}`, "X-RateLimit-Remaining: 1700", false},
 		{"requests of a day", "salesforce.events", `[{"message":"TotalRequests Limit exceeded.","errorCode":"REQUEST_LIMIT_EXCEEDED"}]`, "", true},
 		{"no access", "salesforce.events", `[{"errorCode":"API_DISABLED_FOR_ORG"}]`, "", false},
+		{"no time", "duo.authentication", "", "", true},
+		{"no time in a list", "o365.audit", "", "", true},
 		{"quota", "google_workspace.reports", `{"error":{"code":403,"errors":[{"domain":"usageLimits","reason":"rateLimitExceeded"}]}}`, "Retry-After: 1", true},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -355,6 +357,10 @@ func TestThrottled(t *testing.T) {
 				if name, value, ok := strings.Cut(tc.header, ": "); ok {
 					w.Header().Set(name, value)
 					w.Header().Set("X-RateLimit-Reset", fmt.Sprint(clock.Add(time.Hour).Unix()))
+				}
+				if tc.body == "" {
+					w.WriteHeader(http.StatusTooManyRequests)
+					return true
 				}
 				w.WriteHeader(http.StatusForbidden)
 				io.WriteString(w, tc.body)
