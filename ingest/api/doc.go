@@ -21,7 +21,8 @@
 // event of the page has reached its end in every required sink, page after page; after a
 // crash or a failed sink the pages behind that position are fetched again. Events that a
 // window and its overlap return twice are left out by the identifier that the definition
-// names, as far as [Options.Remember] goes.
+// names, as far as [Options.Remember] goes; an event that has none comes with each window
+// that it is in.
 //
 // Answers are read as a stream: an answer of any size takes the memory of its largest event.
 //
