@@ -276,34 +276,40 @@ func relatedByPlan(r *parse.Record, p *derivePlan) {
 		if len(from) == 0 {
 			continue
 		}
-		values := r.Values()
-		many := len(from) > maxCompared
-		for _, at := range from {
-			many = many || p.value(values, at).Kind() == parse.KindList
-		}
-		if many || p.known[rule] {
+		if len(from) > maxCompared || p.known[rule] || !relatedOf(r, p, key, from) {
 			// The rule looks at the text and addresses of a field, or of its elements.
 			for _, at := range from {
 				appendRelated(r, key, *p.value(r.Values(), at))
 			}
-			continue
-		}
-		l := r.Lists().Alloc(len(from))[:0]
-	next:
-		for _, at := range from {
-			v := p.value(values, at)
-			if kind := v.Kind(); kind != parse.KindIP && kind != parse.KindString || v.Len() == 0 {
-				continue
-			}
-			for i := range l {
-				if l[i].Kind() == v.Kind() && l[i].Len() == v.Len() && l[i].Str() == v.Str() {
-					continue next
-				}
-			}
-			l = append(l, *v)
-		}
-		if len(l) > 0 {
-			r.Set(key, parse.ListValue(l))
 		}
 	}
+}
+
+// relatedOf sets a field to the values of some places, if none of them is a list.
+func relatedOf(r *parse.Record, p *derivePlan, key ecs.Key, from []int32) bool {
+	values, l := r.Values(), r.Lists().Alloc(len(from))[:0]
+next:
+	for _, at := range from {
+		v := p.value(values, at)
+		switch v.Kind() {
+		case parse.KindList:
+			return false
+		case parse.KindIP, parse.KindString:
+		default:
+			continue
+		}
+		if v.Len() == 0 {
+			continue
+		}
+		for i := range l {
+			if l[i].Kind() == v.Kind() && l[i].Len() == v.Len() && l[i].Str() == v.Str() {
+				continue next
+			}
+		}
+		l = append(l, *v)
+	}
+	if len(l) > 0 {
+		r.Set(key, parse.ListValue(l))
+	}
+	return true
 }

@@ -21,7 +21,7 @@ type plan struct {
 
 type planned struct {
 	at    int32
-	kinds uint16                       // of kinds
+	kinds kindSet                      // of kinds
 	most  uint64                       // of counts
 	known *atomic.Pointer[parse.Value] // of others: a constant that is right
 }
@@ -63,7 +63,7 @@ func (v *Records) planOf(l *parse.Layout) *plan {
 
 // right reports whether there is nothing to say about a value.
 func (v *Records) right(k parse.Key, val *parse.Value, rule *rule) bool {
-	if rule.kinds&(1<<val.Kind()) != 0 {
+	if rule.kinds.has(val.Kind()) {
 		return v.passes(k, val, rule)
 	}
 	l := val.List()
@@ -86,7 +86,7 @@ func (p *plan) pass(v *Records, values []parse.Value) bool {
 	}
 	for i := range p.kinds {
 		f := &p.kinds[i]
-		if val := &values[f.at]; f.kinds&(1<<val.Kind()) == 0 {
+		if val := &values[f.at]; !f.kinds.has(val.Kind()) {
 			if !v.right(p.keys[f.at], val, &v.rules[p.keys[f.at]]) {
 				return false
 			}

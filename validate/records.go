@@ -3,6 +3,7 @@ package validate
 import (
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"sync"
@@ -273,8 +274,21 @@ func (v *Records) passes(k parse.Key, val *parse.Value, rule *rule) bool {
 }
 
 func (v *Records) passAll(k parse.Key, l []parse.Value, rule *rule) bool {
+	most := math.MaxInt
+	switch rule.check {
+	case checkLength:
+		most = v.maxKeyword
+	case checkNothing:
+	default:
+		for i := range l {
+			if !rule.kinds.has(l[i].Kind()) || !v.passes(k, &l[i], rule) {
+				return false
+			}
+		}
+		return true
+	}
 	for i := range l {
-		if rule.kinds&(1<<l[i].Kind()) == 0 || !v.passes(k, &l[i], rule) {
+		if !rule.kinds.has(l[i].Kind()) || l[i].Len() > most {
 			return false
 		}
 	}

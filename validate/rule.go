@@ -28,15 +28,20 @@ const (
 
 // rule is what is asked of one field.
 type rule struct {
-	kinds   uint16 // bit n: parse.Kind n is right
+	kinds   kindSet // those that are right
 	check   check
 	array   bool
 	objects bool // lists are values like others
 }
 
-// kindsOf makes the bit set of kinds. Null is right everywhere: it is no value.
-func kindsOf(kinds ...parse.Kind) uint16 {
-	set := uint16(1) << parse.KindNull
+// kindSet has bit n set for parse.Kind n.
+type kindSet uint16
+
+func (s kindSet) has(k parse.Kind) bool { return s>>(k&15)&1 != 0 }
+
+// kindsOf makes the set of kinds. Null is right everywhere: it is no value.
+func kindsOf(kinds ...parse.Kind) kindSet {
+	set := kindSet(1) << parse.KindNull
 	for _, k := range kinds {
 		set |= 1 << k
 	}
@@ -88,7 +93,7 @@ func ruleOf(k ecs.Key) rule {
 	case t.IsObject():
 		r.kinds, r.objects = kindsOf(parse.KindObject, parse.KindArray, parse.KindList), true
 	default: // a geo point has many forms
-		r.kinds, r.objects = ^uint16(0), true
+		r.kinds, r.objects = ^kindSet(0), true
 	}
 	return r
 }
@@ -104,7 +109,7 @@ func (v *Records) look(k parse.Key, val parse.Value, rule *rule) (Finding, bool)
 	if kind == parse.KindNull {
 		return 0, false
 	}
-	if rule.kinds&(1<<kind) == 0 {
+	if !rule.kinds.has(kind) {
 		return Type, !readsAs(k.Type(), val)
 	}
 	switch rule.check {
