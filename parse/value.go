@@ -214,10 +214,10 @@ func (v Value) IsZero() bool { return v.kind == KindNone }
 // Bytes is the text of a value that has one (string, IP, JSON text, and numbers that
 // came as text), else nil. The caller must not change it.
 func (v Value) Bytes() []byte {
-	if v.kind == KindList || v.ptr == nil {
+	if v.kind == KindList {
 		return nil
 	}
-	return unsafe.Slice((*byte)(v.ptr), v.len)
+	return unsafe.Slice((*byte)(v.ptr), v.len) // nil where ptr is
 }
 
 // Len is the length of the value's text, or the number of elements of a list.
