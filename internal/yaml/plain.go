@@ -16,6 +16,7 @@ type plain struct {
 	line  int // the next one that has content, counted from 0
 	depth int
 	nodes []Node // room for the next nodes
+	room  int    // how many the last one was for
 }
 
 // plainTree returns the tree of the file, or nil where plain declines it.
@@ -44,7 +45,8 @@ func (f *File) plainTree() *Node {
 
 func (p *plain) node(kind Kind, text string, line, at int) *Node {
 	if len(p.nodes) == 0 {
-		p.nodes = make([]Node, 64)
+		p.room = min(max(2*p.room, 8), 64) // most texts are small
+		p.nodes = make([]Node, p.room)
 	}
 	n := &p.nodes[0]
 	p.nodes = p.nodes[1:]

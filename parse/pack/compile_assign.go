@@ -40,7 +40,7 @@ func (c *compiler) sets(y *yaml.Node) ([]assign, error) {
 	if y.Kind != yaml.Map {
 		return nil, c.errorf(y, "set is a mapping of fields to constants, not %s", y.Kind)
 	}
-	var out []assign
+	out := make([]assign, 0, len(y.Pairs))
 	for _, p := range y.Pairs {
 		a, err := c.destination(p.Key)
 		if err != nil {
@@ -93,7 +93,7 @@ func (c *compiler) maps(y *yaml.Node) ([]assign, error) {
 	if y.Kind != yaml.Map {
 		return nil, c.errorf(y, "map is a mapping of fields to expressions, not %s", y.Kind)
 	}
-	var out []assign
+	out := make([]assign, 0, len(y.Pairs))
 	for _, p := range y.Pairs {
 		a, err := c.destination(p.Key)
 		if err != nil {

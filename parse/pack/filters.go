@@ -8,6 +8,7 @@ import (
 	"sort"
 	"strconv"
 	"strings"
+	"sync"
 	"unicode/utf8"
 
 	"github.com/penstock-dev/penstock/internal/scan"
@@ -57,8 +58,8 @@ func textArgs(c *compiler, y *yaml.Node, n *node, least, most int) ([]string, er
 	return out, nil
 }
 
-// filters is the table of all filters. It is made once for each compiler.
-func filters() map[string]filterSpec {
+// filters is the table of all filters, which is constant.
+var filters = sync.OnceValue(func() map[string]filterSpec {
 	return map[string]filterSpec{
 		"lower": {doc: "lower case", make: plain(textFilter(func(s *state, b []byte) []byte {
 			if scan.IsASCII(b) {
@@ -296,7 +297,7 @@ func filters() map[string]filterSpec {
 			return s.frame.Text.Copy(out)
 		}))},
 	}
-}
+})
 
 func (c *compiler) filter(y *yaml.Node, n *node) (evalFunc, error) {
 	in, err := c.value(y, n.args[0])

@@ -136,16 +136,25 @@ var packKeys = []string{"name", "aliases", "vendor", "product", "version", "docs
 func Load(files fs.FS, dir string) (*Pack, error) { return load(files, dir, &included{}, nil) }
 
 func load(files fs.FS, dir string, inc *included, overlays []*Overlay) (*Pack, error) {
+	name := "pack.yaml"
+	if dir != "." && dir != "" {
+		name = dir + "/" + name
+	}
+	src, err := readLimited(files, name, yaml.MaxSize)
+	if err != nil {
+		return nil, err
+	}
+	return loadText(src, files, dir, inc, overlays)
+}
+
+// loadText is load of a pack.yaml whose text is known.
+func loadText(src []byte, files fs.FS, dir string, inc *included, overlays []*Overlay) (*Pack, error) {
 	sub := files
 	if dir != "." && dir != "" {
 		var err error
 		if sub, err = fs.Sub(files, dir); err != nil {
 			return nil, err
 		}
-	}
-	src, err := readLimited(sub, "pack.yaml", yaml.MaxSize)
-	if err != nil {
-		return nil, err
 	}
 	name := "pack.yaml"
 	if dir != "." && dir != "" {

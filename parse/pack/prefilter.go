@@ -73,6 +73,7 @@ func places(list []*syntax.Regexp, n int) []byteSet {
 		switch re.Op {
 		case syntax.OpEmptyMatch, syntax.OpBeginText, syntax.OpBeginLine, syntax.OpWordBoundary, syntax.OpNoWordBoundary:
 		case syntax.OpLiteral:
+			out = slices.Grow(out, len(re.Rune))
 			for _, r := range re.Rune {
 				var s byteSet
 				if r >= utf8.RuneSelf || re.Flags&syntax.FoldCase != 0 && (r == 'k' || r == 'K' || r == 's' || r == 'S') {

@@ -103,7 +103,7 @@ func (s *Set) LoadDir(files fs.FS) error {
 		}
 		aliases := readAliases(src)
 		e := &entry{name: dir, with: func(overlays []*Overlay) (*Pack, error) {
-			p, err := load(files, dir, inc, overlays)
+			p, err := loadText(src, files, dir, inc, overlays)
 			if err == nil && p.name != dir {
 				return nil, fmt.Errorf("pack: %s/pack.yaml has the name %q; it must be the folder's name", dir, p.name)
 			}

@@ -187,10 +187,13 @@ func (s step) String() string {
 		if s.key != "" && !strings.ContainsAny(s.key, `."[]\`) {
 			return s.key
 		}
-		return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(s.key) + `"`
+		return `"` + quoted.Replace(s.key) + `"`
 	}
 	return "[" + strconv.Itoa(s.index) + "]"
 }
+
+// quoted writes a key as it stands between quotes. It is constant.
+var quoted = strings.NewReplacer(`\`, `\\`, `"`, `\"`)
 
 func joinPath(parent string, s step) string {
 	if parent == "" || s.index != stepKey {
