@@ -31,6 +31,7 @@ type signature struct {
 	rawLeads  []lead          // of rawRegex
 	held      []byteSet       // a text that regex matches has a byte of each
 	rawHeld   []byteSet       // the same for the message with its header and rawRegex
+	rawLone   []byte          // the bytes of those of rawHeld that are of one
 	rows      []stretch       // a text that regex matches has each
 	rawRows   []stretch       // the same for the message with its header and rawRegex
 	begins    []byteSet       // what stands at the first places of a text that regex matches
@@ -191,6 +192,7 @@ func (c *compiler) signature(y *yaml.Node) (*signature, error) {
 		return nil, err
 	}
 	sg.rawRegex, sg.rawNeed, sg.rawHeld, sg.rawRows, sg.rawLeads, sg.rawBegins = list, neededBy(parsed), heldBy(parsed), stretchesBy(parsed), leadsOf(parsed), longest(parsed)
+	sg.rawLone = lone(sg.rawHeld)
 	if sg.class == classAny && len(sg.prefixes) > 0 {
 		sg.class = classOf(sg.prefixes)
 	}
@@ -411,7 +413,7 @@ func (sg *signature) matches(v *view) bool {
 	if len(sg.rawNeed) > 0 && !v.ofRaw().anyIn(v.raw, sg.rawNeed) {
 		return false
 	}
-	if len(sg.rawHeld) > 0 && !v.rawBytes().meetsAll(sg.rawHeld) {
+	if len(sg.rawHeld) > 0 && (v.lacks(sg.rawLone) || !v.rawBytes().meetsAll(sg.rawHeld)) {
 		return false
 	}
 	for i := range sg.rows {

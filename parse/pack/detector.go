@@ -140,11 +140,9 @@ type textIndex struct {
 	raw     *positions
 	app     apps
 	must    [][]byteSet // by candidate: sets of marks; the payload has one of each
-	// Texts of which candidates need one in the payload (keyed): one pass over it finds all. Most
-	// are ruled out before, by bytes that the payload does not have.
+	// Texts of which candidates need one in the payload (keyed): one pass over it finds all.
 	windows *windows
 	unkeyed bitset // candidates that need none
-	bytes   [][2]uint64
 	// The same for texts of the message with its header (rawKeyed).
 	rawWindows *windows
 	rawKeyed   bitset
@@ -193,7 +191,6 @@ func (t *textIndex) init(list []candidate) {
 	}
 	t.windows, t.rawWindows = newWindows(windowLen), newWindows(rawWindowLen)
 	t.unkeyed, t.rawKeyed = make(bitset, t.words), make(bitset, t.words)
-	t.bytes = make([][2]uint64, len(list))
 	for i := range list {
 		c := &list[i]
 		t.unkeyed.set(i)
@@ -203,7 +200,6 @@ func (t *textIndex) init(list []candidate) {
 		if !c.anchored || told(c.begins) < 16 { // else it is rarely left by the positions
 			if c.keyed = t.windows.key(i, t.words, c.sig.texts()); c.keyed {
 				t.unkeyed[i>>6] &^= 1 << (i & 63)
-				t.bytes[i] = c.sig.bytes()
 			}
 		}
 		if !c.keyed && !c.anchored {
@@ -249,30 +245,23 @@ func (t *textIndex) find(v *view) int {
 	}
 	live := v.live[:t.words]
 	manyRaw := t.narrow(live, v)
-	tried := 0 // keyed candidates; those behind them wait for a pass over the payload
+	keyed := true // candidates wait for a pass over the payload
 	for w := range live {
 		for live[w] != 0 {
 			bit := live[w] & -live[w]
 			i := w<<6 + bits.TrailingZeros64(bit)
 			c := &t.candidates[i]
 			switch {
-			case c.keyed && tried <= triedAlone && !c.anchored:
-				if v.payloadHas.done {
-					if there := &v.payloadHas.set; t.bytes[i][0]&^there[0]|t.bytes[i][1]&^there[1] != 0 {
-						live[w] &^= bit
-						continue
-					}
+			case c.keyed && keyed && !c.anchored:
+				// One pass over the payload leaves few of those behind it, too.
+				keyed = false
+				mask := v.mask[:t.words]
+				copy(mask, t.unkeyed)
+				t.windows.find(v.payload, mask)
+				for k := w; k < len(live); k++ {
+					live[k] &= mask[k]
 				}
-				if tried++; tried > triedAlone || !v.payloadHas.done {
-					tried = triedAlone + 1
-					mask := v.mask[:t.words]
-					copy(mask, t.unkeyed)
-					t.windows.find(v.payload, mask)
-					for k := w; k < len(live); k++ {
-						live[k] &= mask[k]
-					}
-					continue
-				}
+				continue
 			case c.rawKeyed && manyRaw:
 				manyRaw = false
 				mask := v.mask[:t.words]
@@ -293,9 +282,6 @@ func (t *textIndex) find(v *view) int {
 	}
 	return -1
 }
-
-// triedAlone is how many texts are looked for one by one, which costs less than a pass for all.
-const triedAlone = 0
 
 // narrowing is what narrow left of the candidates for messages of one kind.
 type narrowing struct {
@@ -572,24 +558,6 @@ func textGroups(all []needle, oneOf ...[]needle) (out [][]string) {
 		}
 	}
 	return out
-}
-
-// bytes are those, of the lower half, that every payload has which the signature recognises.
-func (sg *signature) bytes() (s [2]uint64) {
-	for _, group := range sg.texts() {
-		common := byteSet{^uint64(0), ^uint64(0)}
-		for _, text := range group {
-			var of byteSet
-			for _, c := range []byte(text) {
-				of.add(c)
-			}
-			common[0] &= of[0]
-			common[1] &= of[1]
-		}
-		s[0] |= common[0]
-		s[1] |= common[1]
-	}
-	return s
 }
 
 // needs reports whether every payload that the signature recognises holds the mark.

@@ -73,8 +73,12 @@ type jsonIndex struct {
 	always     [2]bitset // those that need none, for objects and for arrays
 	// By slot: the signatures that are sure of one of which nothing but members is wanted.
 	// The first one that holds, in the order of the text, ends the search for others.
-	sure [][]int32
+	sure [][]sureMember
 }
+
+// sureMember is a candidate that one of its members may make sure of. Most wait for others then:
+// with is the slot of the one that the fewest signatures want, or -1.
+type sureMember struct{ number, with int32 }
 
 func (x *jsonIndex) init(list []candidate) error {
 	slices.SortStableFunc(list, func(a, b candidate) int { return cmp.Compare(a.order, b.order) })
@@ -103,11 +107,17 @@ func (x *jsonIndex) init(list []candidate) error {
 	}
 	x.slots, x.byMember = len(paths), make([][]int32, len(paths))
 	x.always = [2]bitset{make(bitset, x.words), make(bitset, x.words)}
-	x.sure = make([][]int32, len(paths))
+	x.sure = make([][]sureMember, len(paths))
 	for i, c := range list {
 		if c.sig.sure && c.sig.membersOnly() {
 			for _, test := range c.sig.json {
-				x.sure[test.slot] = append(x.sure[test.slot], int32(i))
+				with := -1
+				for _, other := range c.sig.json {
+					if other.slot != test.slot && (with < 0 || wanted[other.slot] < wanted[with]) {
+						with = other.slot
+					}
+				}
+				x.sure[test.slot] = append(x.sure[test.slot], sureMember{int32(i), int32(with)})
 			}
 		}
 		lead := -1
@@ -135,7 +145,7 @@ func (x *jsonIndex) init(list []candidate) error {
 func (x *jsonIndex) find(v *view) int {
 	if v.peeker == nil {
 		v.peeker = x.tree.Peeker()
-		v.peeker.Watch = func(f *json.Found) bool { return x.watch(v, f) }
+		v.peeker.Watch = x.watch(v)
 		v.members = make([]member, x.slots)
 		v.possible = make(bitset, x.words)
 	}
@@ -168,22 +178,26 @@ func (x *jsonIndex) find(v *view) int {
 	return -1
 }
 
-// watch is told of each member as it is found.
-func (x *jsonIndex) watch(v *view, f *json.Found) bool {
-	v.note(f)
-	for _, i := range x.sure[f.Slot] {
-		tests := x.candidates[i].sig.json
-		// Most wait for members that are still to come: the last one is looked for first.
-		k := len(tests) - 1
-		for k >= 0 && tests[k].holds(v) {
-			k--
+// watch returns what is told of each member as it is found.
+func (x *jsonIndex) watch(v *view) func(found []json.Found) bool {
+	return func(found []json.Found) bool {
+		for _, c := range x.sure[v.note(found)] {
+			if c.with >= 0 && v.members[c.with].visit != v.visit {
+				continue
+			}
+			// Most wait for members that are still to come: the last one is looked for first.
+			tests := x.candidates[c.number].sig.json
+			k := len(tests) - 1
+			for k >= 0 && tests[k].holds(v) {
+				k--
+			}
+			if k < 0 {
+				v.hit = int(c.number)
+				return true
+			}
 		}
-		if k < 0 {
-			v.hit = int(i)
-			return true
-		}
+		return false
 	}
-	return false
 }
 
 // membersOnly reports whether the signature asks for nothing but members that are there.

@@ -9,7 +9,7 @@ import (
 // pairSet is which pairs of neighbours a text has, by a hash: a text that has not those of a needle
 // does not hold it.
 type pairSet struct {
-	bits [1 << pairBits / 64]uint64
+	has  [1 << pairBits]bool
 	done bool
 }
 
@@ -23,15 +23,12 @@ func (p *pairSet) of(b []byte) {
 		return
 	}
 	p.done = true
-	clear(p.bits[:])
+	clear(p.has[:])
 	p.add(b)
 }
 
 func (p *pairSet) add(b []byte) {
-	set := func(w uint64) {
-		h := pairHash(w)
-		p.bits[h>>6] |= 1 << (h & 63)
-	}
+	set := func(w uint64) { p.has[pairHash(w)] = true }
 	i := 0
 	for ; i+8 <= len(b); i += 7 {
 		w := scan.Load64(b, i)
@@ -78,8 +75,7 @@ func pairsOf(text string) (out needlePairs) {
 
 // mayHold reports whether a text with these pairs may hold the needle.
 func (p *pairSet) mayHold(n *needle) bool {
-	a, b, c := n.pairs[0], n.pairs[1], n.pairs[2]
-	return len(n.text) < 2 || p.bits[a>>6]>>(a&63)&(p.bits[b>>6]>>(b&63))&(p.bits[c>>6]>>(c&63))&1 != 0
+	return len(n.text) < 2 || p.has[n.pairs[0]] && p.has[n.pairs[1]] && p.has[n.pairs[2]]
 }
 
 // fewNeedles are looked for one by one, which costs less than to count the pairs of the text.

@@ -62,6 +62,18 @@ func (s *byteSet) meetsAll(list []byteSet) bool {
 	return true
 }
 
+// lone are the bytes of the sets that have one.
+func lone(sets []byteSet) (out []byte) {
+	for i := range sets {
+		for c := range 256 {
+			if sets[i].size() == 1 && sets[i].has(byte(c)) {
+				out = append(out, byte(c))
+			}
+		}
+	}
+	return out
+}
+
 // maxHeld is how many sets a signature keeps.
 const maxHeld = 6
 

@@ -137,20 +137,23 @@ func looksXML(p []byte) bool {
 
 // looksJSON tells a JSON array from a text that begins with a bracket.
 func looksJSON(p []byte) bool {
-	q := bytes.TrimLeft(p[1:], " \t\r\n")
-	if len(q) == 0 {
+	i := 1
+	for i < len(p) && isJSONSpace(p[i]) {
+		i++
+	}
+	if i == len(p) {
 		return false
 	}
 	if p[0] == '{' {
-		return q[0] == '"' || q[0] == '}'
+		return p[i] == '"' || p[i] == '}'
 	}
-	return q[0] == '{' || q[0] == ']'
+	return p[i] == '{' || p[i] == ']'
 }
 
 // member is the member of a slot, if it was found at this visit.
 type member struct {
 	visit uint32
-	found json.Found
+	at    int32 // in view.found
 }
 
 // payloadBytes are the bytes of the payload, as far as expressions look at it.
@@ -175,6 +178,20 @@ func (v *view) rawBytes() *byteSet {
 		v.rawHas.set.add(c)
 	}
 	return &v.rawHas.set
+}
+
+// lacks reports whether the message, whose bytes are not counted, has none of one of these. It costs less
+// than to count them.
+func (v *view) lacks(list []byte) bool {
+	if v.rawHas.done {
+		return false
+	}
+	for _, c := range list {
+		if bytes.IndexByte(beginning(v.raw), c) < 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // ofRaw is where the pairs of the message go: most without a header are their own payload.
@@ -220,17 +237,21 @@ func (v *view) readMembers() {
 	v.found, v.isObject = v.peeker.Peek(data)
 }
 
-// note is told of each member as it is found.
-func (v *view) note(f *json.Found) {
-	if m := &v.members[f.Slot]; m.visit != v.visit {
-		m.visit, m.found = v.visit, *f
+// note takes what was found so far, of which the last is new, and returns its slot.
+func (v *view) note(found []json.Found) (slot int) {
+	v.found = found
+	at := len(found) - 1
+	slot = found[at].Slot
+	if m := &v.members[slot]; m.visit != v.visit {
+		m.visit, m.at = v.visit, int32(at)
 	}
+	return slot
 }
 
 // member returns the member of a slot, or nil.
 func (v *view) member(slot int) *json.Found {
 	if m := &v.members[slot]; m.visit == v.visit {
-		return &m.found
+		return &v.found[m.at]
 	}
 	return nil
 }

@@ -56,6 +56,9 @@ func wordAt(b []byte, i int) (w uint64) {
 	if i+8 <= len(b) {
 		return scan.Load64(b, i)
 	}
+	if len(b) >= 8 {
+		return scan.Load64(b, len(b)-8) >> (8 * (i + 8 - len(b)))
+	}
 	for k := len(b) - 1; k >= i; k-- {
 		w = w<<8 | uint64(b[k])
 	}

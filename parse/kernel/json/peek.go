@@ -45,9 +45,9 @@ type Peeker struct {
 	visit uint64
 	found []Found
 	key   []byte
-	// Watch, if it is set, is told of each member as it is found, and ends the search by
-	// true.
-	Watch func(*Found) bool
+	// Watch, if it is set, is given what was found so far with each member that is, the last of
+	// them, and ends the search by true.
+	Watch func([]Found) bool
 	done  bool
 }
 
@@ -190,7 +190,7 @@ func (p *Peeker) value(data []byte, i int, e *entry) int {
 	}
 	if e.slot >= 0 {
 		p.found = append(p.found, f)
-		if p.Watch != nil && p.Watch(&p.found[len(p.found)-1]) {
+		if p.Watch != nil && p.Watch(p.found) {
 			p.done = true
 			return -1
 		}
