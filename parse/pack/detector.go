@@ -5,8 +5,11 @@ import (
 	"fmt"
 	"math/bits"
 	"regexp/syntax"
+	"runtime"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 )
 
 // detector chooses the pack of a message: the one whose signature stands first of those
@@ -46,17 +49,28 @@ func (s *Set) newDetector() (*detector, error) {
 		entry *entry
 		order int
 		sigs  []*signature
+		err   error
 	}
-	var all []found
-	for _, e := range s.entries {
-		order, sigs, err := e.signatures()
-		if err != nil {
-			return nil, err
-		}
-		if len(sigs) > 0 {
-			all = append(all, found{e, order, sigs})
+	// The packs know nothing of each other: each processor reads some. Who asks waits for all.
+	all := make([]found, len(s.entries))
+	var next atomic.Int64
+	var readers sync.WaitGroup
+	for range min(runtime.GOMAXPROCS(0), len(all)/16+1) {
+		readers.Go(func() {
+			for i := int(next.Add(1)) - 1; i < len(all); i = int(next.Add(1)) - 1 {
+				f := &all[i]
+				f.entry = s.entries[i]
+				f.order, f.sigs, f.err = f.entry.signatures()
+			}
+		})
+	}
+	readers.Wait()
+	for i := range all {
+		if all[i].err != nil {
+			return nil, all[i].err
 		}
 	}
+	all = slices.DeleteFunc(all, func(f found) bool { return len(f.sigs) == 0 })
 	slices.SortFunc(all, func(a, b found) int {
 		return cmp.Or(cmp.Compare(a.order, b.order), strings.Compare(a.entry.name, b.entry.name))
 	})
