@@ -22,7 +22,7 @@ type queue[E any] struct {
 	maxBytes int64
 	clock    float64
 	patience time.Duration // how long it may stand still while a push waits; 0: for ever
-	moved    time.Time     // when it was last taken from, or given back to, with a patience
+	moved    time.Time     // with a patience: when it last moved, or got something to do
 	busy     bool          // what was taken last is still being written
 	direct   bool          // somebody writes past the queue, see bypass
 	closed   bool          // no more pushes
@@ -87,6 +87,9 @@ func (q *queue[E]) push(e E, class, bytes int, wait bool) bool {
 		}
 		q.freed.Wait()
 	}
+	if q.patience > 0 && q.depth.Load() == 0 && !q.busy && !q.direct {
+		q.moved = time.Now() // an empty queue does not stand still
+	}
 	if l.n == len(l.ring) {
 		larger := make([]queued[E], max(4, 2*len(l.ring)))
 		for i := range l.n {
@@ -125,6 +128,9 @@ func (q *queue[E]) bypass(class, bytes int) bool {
 	q.serve(l, bytes)
 	l.bytes += int64(bytes)
 	q.direct = true
+	if q.patience > 0 {
+		q.moved = time.Now()
+	}
 	return true
 }
 

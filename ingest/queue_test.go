@@ -4,6 +4,7 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/penstock-dev/penstock/parse"
@@ -143,5 +144,35 @@ func TestDividedChunkRefused(t *testing.T) {
 	}
 	if src.ledger != (Ledger{}) || c.classes[0].ledger != (Ledger{}) || c.feed.queued() != 0 {
 		t.Errorf("a refused chunk was counted: %+v", src.ledger)
+	}
+}
+
+// A queue that had nothing to do did not stand still: a burst after that waits for room. One
+// whose entries nobody takes is refused after its patience.
+func TestQueuePatience(t *testing.T) {
+	for _, direct := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			q := newQueue[int]([]float64{1}, 2, 100, time.Second)
+			time.Sleep(time.Hour)
+			if direct && !q.bypass(0, 1) {
+				t.Fatal("no turn")
+			}
+			q.push(1, 0, 1, true)
+			q.push(2, 0, 1, true)
+			go func() {
+				time.Sleep(500 * time.Millisecond)
+				if direct {
+					q.giveWay(0, 1)
+				}
+				q.pop()
+			}()
+			begun := time.Now()
+			if !q.push(3, 0, 1, true) || time.Since(begun) != 500*time.Millisecond {
+				t.Errorf("direct %t: a burst after a rest was refused, or went in after %s", direct, time.Since(begun))
+			}
+			if q.push(4, 0, 1, true) || time.Since(begun) != 1500*time.Millisecond {
+				t.Errorf("direct %t: refused after %s", direct, time.Since(begun))
+			}
+		})
 	}
 }
