@@ -48,7 +48,6 @@ func classList() []*class {
 		}
 	}
 	user := []ecs.Key{ecs.UserName, ecs.UserID, ecs.UserTargetName, ecs.UserTargetID}
-	actor := []ecs.Key{ecs.UserName, ecs.UserID, ecs.ProcessName, ecs.ProcessPID, ecs.ProcessParentName, ecs.ProcessParentPID}
 	host := []ecs.Key{ecs.HostName, ecs.HostHostname, ecs.HostID, ecs.HostIP}
 	peer := []ecs.Key{ecs.SourceIP, ecs.SourceDomain, ecs.DestinationIP, ecs.DestinationDomain, ecs.ClientIP, ecs.ServerIP}
 	request := []ecs.Key{ecs.HTTPRequestMethod, ecs.URLOriginal, ecs.URLPath, ecs.URLFull, ecs.HTTPResponseStatusCode, ecs.UserAgentOriginal}
@@ -86,7 +85,7 @@ func classList() []*class {
 			needs:    [][]ecs.Key{{ecs.FileName}, host, {ecs.UserName, ecs.UserID, ecs.ProcessPID, ecs.ProcessEntityID}},
 			activity: byType(map[string]int{"creation": 1, "access": 2, "change": 3, "deletion": 4}), rules: [][]translate.Rule{common, device, actorUser, actorProcess, file}},
 		{uid: 6003, name: "API Activity", group: application,
-			needs: [][]ecs.Key{{ecs.EventAction}, actor, {ecs.SourceIP, ecs.SourceDomain, ecs.ClientIP}, {ecs.CloudProvider, ecs.EventProvider, ecs.UserAgentOriginal}},
+			needs: [][]ecs.Key{{ecs.EventAction}, {ecs.UserName, ecs.UserID}, {ecs.SourceIP, ecs.SourceDomain, ecs.ClientIP}, {ecs.CloudProvider, ecs.EventProvider, ecs.UserAgentOriginal}},
 			when: func(r *parse.Record) bool {
 				return !category("process", "file", "registry", "driver")(r)
 			},
