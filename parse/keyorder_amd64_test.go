@@ -93,12 +93,7 @@ func FuzzPass(f *testing.F) {
 		end := 2*page - int(gap)%page
 		b := mem[end-len(text) : end : end]
 		copy(b, text)
-		o := NewKeyOrder(nil, '=')
-		o.Begin()
-		for _, n := range names {
-			o.Find([]byte(n))
-		}
-		o.Begin()
+		o := orderOf(names)
 		o.Guess(b, 0)
 		fr := &Frame{KeepRest: true}
 		eq := len(names[0])
@@ -182,12 +177,7 @@ func FuzzParameters(f *testing.F) {
 		end := 2*page - int(gap)%page
 		b := mem[end-len(text) : end : end]
 		copy(b, text)
-		o := NewKeyOrder(nil, '=')
-		o.Begin()
-		for _, n := range names {
-			o.Find([]byte(n))
-		}
-		o.Begin()
+		o := orderOf(names)
 		room := make([]Parameter, 1+rnd.IntN(32))
 		want := plainParameters(b, names)
 		want = want[:min(len(want), len(room))]
@@ -202,4 +192,15 @@ func FuzzParameters(f *testing.F) {
 			}
 		}
 	})
+}
+
+// orderOf expects names, as after a message that had them.
+func orderOf(names []string) *KeyOrder {
+	o := NewKeyOrder(nil, '=')
+	o.Begin()
+	for _, n := range names {
+		o.Find([]byte(n))
+	}
+	o.Begin()
+	return o
 }
